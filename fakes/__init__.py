@@ -1,0 +1,1 @@
+"""What stands in for the world: each fake runs alone, or in one process with the others."""

@@ -1,0 +1,1 @@
+"""The fake ChatEngine: Socket.IO, HTTP and webhook, as the contract has them."""

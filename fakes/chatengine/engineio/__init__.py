@@ -1,0 +1,1 @@
+"""Engine.IO protocol 4 on aiohttp: sessions, polling, WebSocket."""
