@@ -1,0 +1,153 @@
+"""What this process saw, second by second: counts and histograms, mergeable over processes.
+
+A worker fills a ledger, and every few seconds `Engine.take_ledger` hands it over and begins a new
+one; the master merges them. Merging is addition, so it is exact in any order.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct, field
+
+from locustfiles.engine.clock import SECOND_US
+from reports.histogram import Histogram
+
+__all__ = ["LATE_US", "Ledger", "Publishing", "Second"]
+
+LATE_US: Final = 50_000
+"""A loop that wakes up later than this spoils a second: half of the 100 ms that users are promised
+(contract, section 9) would then be the generator's own doing."""
+
+_MOST_ERRORS: Final = 100  # distinct texts; they come from the wire and could be without number
+
+
+class Publishing(Struct):
+    """Posts to the webhook: how many were due, and what the server said to them."""
+
+    scheduled: int = 0
+    accepted: int = 0
+    refused: int = 0
+    unknown: int = 0
+
+
+class Second(Struct):
+    """One second of the run's clock.
+
+    `latency` holds the deliveries whose message was *meant* for this second, so that a stall shows
+    where it began; `received`, `duplicates` and `out_of_order` count what arrived in it.
+    """
+
+    connects: int = 0
+    connect_failures: int = 0
+    disconnects: int = 0
+    published: int = 0
+    received: int = 0
+    duplicates: int = 0
+    out_of_order: int = 0
+    loop_lag_us: int = -1
+    watched: int = 0
+    late: int = 0
+    latency: Histogram = field(default_factory=Histogram)
+
+
+class Ledger(Struct):
+    """Everything one process saw since it was begun; see `Second` for what has a time."""
+
+    seconds: dict[int, Second] = field(default_factory=dict)
+    connect: Histogram = field(default_factory=Histogram)
+    subscribe: Histogram = field(default_factory=Histogram)
+    reconnect: Histogram = field(default_factory=Histogram)
+    server: Histogram = field(default_factory=Histogram)
+    publisher_lag: Histogram = field(default_factory=Histogram)
+    loop_lag: Histogram = field(default_factory=Histogram)
+    publishing: Publishing = field(default_factory=Publishing)
+    requested: int = 0
+    subscribed: int = 0
+    reconnects: int = 0
+    conversations: int = 0
+    unexpected: int = 0
+    foreign: int = 0
+    negative: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+
+    def second(self, at_us: int) -> Second:
+        """The second of the run's clock that holds the moment `at_us`."""
+        number = at_us // SECOND_US
+        second = self.seconds.get(number)
+        if second is None:
+            second = self.seconds[number] = Second()
+        return second
+
+    def delivered(self, intended_us: int, lag_us: int, at_us: int) -> None:
+        """Count a delivery that arrived at `at_us`; the hot path of a load run."""
+        self.second(at_us).received += 1
+        latency = at_us - intended_us
+        if latency < lag_us:  # clocks of two hosts that disagree: said, and left out of the figures
+            self.negative += 1
+            return
+        self.second(intended_us).latency.record(latency)
+        self.server.record(latency - lag_us)
+
+    def error(self, text: str) -> None:
+        """Count an error by its text, which may come from the wire."""
+        known = text in self.errors or len(self.errors) < _MOST_ERRORS
+        key = text if known else "other errors"
+        self.errors[key] = self.errors.get(key, 0) + 1
+
+    def lag(self, at_us: int, lag_us: int) -> None:
+        """Note how late the loop woke up at `at_us`."""
+        self.loop_lag.record(lag_us)
+        second = self.second(at_us)
+        second.watched = 1
+        second.loop_lag_us = max(second.loop_lag_us, lag_us)
+        if lag_us > LATE_US:
+            second.late = 1
+
+    def merge(self, other: "Ledger") -> None:
+        """Add what another process, or this one later, saw."""
+        for number, theirs in other.seconds.items():
+            ours = self.seconds.setdefault(number, Second())
+            lag = max(ours.loop_lag_us, theirs.loop_lag_us)
+            _add(ours, theirs)
+            ours.loop_lag_us = lag
+        for text, count in other.errors.items():
+            self.errors[text] = self.errors.get(text, 0) + count
+        _add(self.publishing, other.publishing)
+        _add(self, other)
+
+    def to_bytes(self) -> bytes:
+        """Pack the ledger for the way from a worker to the master."""
+        return _encoder.encode(self)
+
+    @classmethod
+    def from_bytes(cls, packed: bytes) -> "Ledger":
+        """Unpack what `to_bytes` packed."""
+        return _decoder.decode(packed)
+
+
+def _add(ours: Struct, theirs: Struct) -> None:
+    """Add every count and histogram of `theirs` to `ours`; other fields are the caller's."""
+    for name in ours.__struct_fields__:
+        mine, yours = getattr(ours, name), getattr(theirs, name)
+        if isinstance(mine, int):
+            setattr(ours, name, mine + yours)
+        elif isinstance(mine, Histogram):
+            mine.merge(yours)
+
+
+def _pack(value: Any) -> Any:
+    if isinstance(value, Histogram):
+        return value.counts, value.highest
+    raise NotImplementedError(type(value))
+
+
+def _unpack(kind: type, value: Any) -> Any:
+    if kind is Histogram:
+        histogram = Histogram()
+        histogram.counts, histogram.highest = value
+        return histogram
+    raise NotImplementedError(kind)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_pack)
+_decoder = msgspec.msgpack.Decoder(Ledger, dec_hook=_unpack)

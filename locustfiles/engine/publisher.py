@@ -1,0 +1,180 @@
+"""The publishing end: webhooks posted on a schedule that was fixed in advance.
+
+Runs on the engine's loop. Message `k` of the whole run is meant for `start + k / rate` and goes to
+conversation `k mod n`, so every conversation has an evenly spaced stream of its own. A post that
+takes long does not hold up the next one (open model).
+"""
+
+import asyncio
+import random
+import ssl
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from chatengine.webhooks import text_message
+from locustfiles.engine.clock import SECOND_US
+from locustfiles.engine.schedule import Schedule, Stream
+from locustfiles.engine.stamps import Stamp
+from locustfiles.engine.thread import Engine
+
+__all__ = ["Conversation", "Plan", "Publisher"]
+
+_POST_S: Final = 10.0
+_MOST_POSTS: Final = 512  # connections at once; beyond it posts queue, which their latency shows
+_STREAM_IDS: Final = 1 << 24
+
+
+class Conversation(Struct, frozen=True):
+    """Where a stream goes: a customer's JID on one of the provider's instances."""
+
+    instance: str
+    remote_jid: str
+
+
+class Plan(Struct, frozen=True):
+    """What to publish: `rate` messages a second over all `conversations`, of `text_bytes` each.
+
+    `limit` ends the stream after so many messages; None goes on until it is stopped.
+    """
+
+    webhook_url: str
+    conversations: Sequence[Conversation]
+    rate: float
+    text_bytes: int
+    run: int
+    limit: int | None = None
+    tls: ssl.SSLContext | None = None
+
+
+class _Outgoing:
+    """The stream of one conversation as it is being published."""
+
+    def __init__(self, conversation: Conversation, schedule: Schedule) -> None:
+        self.conversation = conversation
+        self.schedule = schedule
+        self.id = random.randrange(_STREAM_IDS)
+        self.count = 0
+        self.answered = 0  # all below were answered, in whatever way
+        self.early_answers: set[int] = set()
+        self.unaccepted: list[int] = []
+
+    def on_answer(self, sequence: int) -> None:
+        self.early_answers.add(sequence)
+        while self.answered in self.early_answers:
+            self.early_answers.remove(self.answered)
+            self.answered += 1
+
+    def stream(self) -> Stream:
+        return Stream(
+            self.id,
+            self.conversation.remote_jid,
+            self.schedule,
+            self.count,
+            tuple(sorted(self.unaccepted)),
+        )
+
+
+class Publisher:
+    """Posts a plan's messages from `start` until its limit, or until `finish`."""
+
+    def __init__(self, engine: Engine, plan: Plan) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._posts: set[asyncio.Task[None]] = set()
+        self._outgoing: list[_Outgoing] = []
+        self._text = "x" * plan.text_bytes
+        self._headers = {"Content-Type": "application/json"}
+        self._timer: asyncio.Task[None] | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self.done = asyncio.Event()
+
+    async def start(self) -> None:
+        """Fix the schedule and begin; `done` is set when the plan's limit is reached."""
+        plan = self._plan
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=_MOST_POSTS, ssl=plan.tls or True),
+            timeout=aiohttp.ClientTimeout(total=_POST_S),
+        )
+        start_us = self._engine.clock.now_us() + SECOND_US // 10
+        gap_us = SECOND_US / plan.rate
+        interval_us = gap_us * len(plan.conversations)
+        self._outgoing = [
+            _Outgoing(conversation, Schedule(start_us + int(n * gap_us), interval_us))
+            for n, conversation in enumerate(plan.conversations)
+        ]
+        self._timer = asyncio.create_task(self._publish())
+
+    async def finish(self) -> list[Stream]:
+        """Stop scheduling, await the answers under way, and announce what was published."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._posts:
+            await asyncio.wait(self._posts)
+        if self._session is not None:
+            await self._session.close()
+        return [outgoing.stream() for outgoing in self._outgoing]
+
+    async def _publish(self) -> None:
+        limit = self._plan.limit
+        number = 0
+        clock = self._engine.clock
+        while limit is None or number < limit:
+            outgoing = self._outgoing[number % len(self._outgoing)]
+            due_us = outgoing.schedule.intended_us(outgoing.count)
+            # Also when late: the loop must get round to the posts and the sockets in between.
+            await asyncio.sleep(max(0, due_us - clock.now_us()) / SECOND_US)
+            self._post_next(outgoing, due_us)
+            number += 1
+        self.done.set()
+
+    def _post_next(self, outgoing: _Outgoing, due_us: int) -> None:
+        now_us = self._engine.clock.now_us()
+        lag_us = max(0, now_us - due_us)
+        sequence = outgoing.count
+        outgoing.count += 1
+        ledger = self._engine.ledger
+        ledger.publishing.scheduled += 1
+        ledger.publisher_lag.record(lag_us)
+        behind = sequence - outgoing.answered
+        stamp = Stamp(self._plan.run, outgoing.id, sequence, due_us, lag_us, behind)
+        task = asyncio.create_task(self._post(outgoing, stamp))
+        self._posts.add(task)
+        task.add_done_callback(self._posts.discard)
+
+    async def _post(self, outgoing: _Outgoing, stamp: Stamp) -> None:
+        assert self._session is not None
+        body = text_message(
+            instance=outgoing.conversation.instance,
+            remote_jid=outgoing.conversation.remote_jid,
+            key_id=stamp.provider_id(),
+            text=self._text,
+            # The wall clock's second: what WhatsApp would have written into it.
+            second=int(time.time()),
+            push_name="Load",
+        )
+        publishing = self._engine.ledger.publishing
+        try:
+            async with self._session.post(
+                self._plan.webhook_url, data=msgspec.json.encode(body), headers=self._headers
+            ) as response:
+                await response.read()
+                accepted = response.status < 300
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            publishing.unknown += 1
+            self._engine.ledger.error(f"a post to the webhook was not answered: {error!r}"[:200])
+            accepted = False
+        else:
+            if accepted:
+                publishing.accepted += 1
+                self._engine.ledger.second(self._engine.clock.now_us()).published += 1
+            else:
+                publishing.refused += 1
+                self._engine.ledger.error(f"the webhook answered {response.status}")
+        if not accepted:
+            outgoing.unaccepted.append(stamp.sequence)
+        outgoing.on_answer(stamp.sequence)

@@ -1,0 +1,295 @@
+"""A subscriber's socket: connects, subscribes, comes back by itself, and accounts for it all.
+
+Everything here runs on the engine's loop.
+"""
+
+import asyncio
+import random
+import ssl
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from chatengine import events
+from locustfiles.engine import stamps
+from locustfiles.engine.accounting import Ending, Tally, Window, account
+from locustfiles.engine.connection import Connection, dial
+from locustfiles.engine.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    ConnectRefused,
+    SubscribeFailed,
+)
+from locustfiles.engine.receipts import Receipts
+from locustfiles.engine.schedule import Stream
+from locustfiles.engine.thread import Engine
+
+__all__ = ["Listener", "Socket", "Target"]
+
+Listener = Callable[[str, Any], None]
+"""Called on the engine's thread with the name of an event and its first argument."""
+
+_FIRST_DELAY_S: Final = 0.5
+_LONGEST_DELAY_S: Final = 5.0  # so that a socket is back within 5 s of the server's (C-CONN-3)
+_REFUSED_DELAY_S: Final = 1.0  # a refused token is not hammered (C-CONN-6)
+
+# Every subscriber of a conversation on this process gets the same id: parse it once for all.
+_parse_stamp = lru_cache(maxsize=4096)(stamps.parse)
+
+
+class Target(Struct, frozen=True):
+    """The server as a socket needs it; `token` mints one for each attempt (C-CONN-5)."""
+
+    url: str
+    workspace_id: str
+    token: Callable[[], str]
+    timeout_s: float = 10.0
+    tls: ssl.SSLContext | None = None
+
+
+class Subscription:
+    """A conversation as this socket has it open, over all its connections."""
+
+    __slots__ = ("live", "receipts", "windows")
+
+    def __init__(self) -> None:
+        self.live = False
+        self.windows: list[Window] = []
+        self.receipts: dict[int, Receipts] = {}
+
+    def begin(self, at_us: int) -> None:
+        """The server acknowledged the subscription."""
+        self.live = True
+        self.windows.append(Window(at_us))
+
+    def end(self, at_us: int, ending: Ending) -> None:
+        """It is over: the connection is gone, or the user left.
+
+        Leaving while disconnected is a window without length: it says until when the user waited.
+        """
+        if not self.live:
+            if ending is Ending.DROPPED or not self.windows:
+                return
+            self.windows.append(Window(at_us))
+        self.live = False
+        self.windows[-1].end_us = at_us
+        self.windows[-1].ending = ending
+
+
+class Socket:
+    """One agent's Socket.IO client. `run` tells this run's messages from those of others."""
+
+    def __init__(self, engine: Engine, target: Target, run: int) -> None:
+        self._engine = engine
+        self._target = target
+        self._run = run
+        self._connection: Connection | None = None
+        self._returning: asyncio.Task[None] | None = None
+        self._subscriptions: dict[str, Subscription] = {}
+        self._wanted: set[str] = set()
+        self._was_subscribed = False
+        self.listener: Listener | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether CONNECT was answered and the connection has not been lost since."""
+        return self._connection is not None
+
+    # What the user asks
+
+    async def connect(self) -> int:
+        """Connect once; microseconds it took. Raises `ConnectFailed` or `ConnectRefused`.
+
+        From then on a lost connection comes back by itself, until `close`.
+        """
+        began = self._engine.clock.now_us()
+        await self._dial()
+        took = self._engine.clock.now_us() - began
+        self._engine.ledger.connect.record(took)
+        return took
+
+    async def subscribe(self, conversation_id: str) -> int:
+        """Open a conversation; microseconds until its ack. Raises `SubscribeFailed`."""
+        self._wanted.add(conversation_id)
+        took = await self._subscribe(conversation_id)
+        self._engine.ledger.subscribe.record(took)
+        if not self._was_subscribed:
+            self._was_subscribed = True
+            self._engine.ledger.subscribed += 1
+        return took
+
+    async def unsubscribe(self, conversation_id: str) -> None:
+        """Leave a conversation; without a connection it is just not subscribed again."""
+        self._wanted.discard(conversation_id)
+        subscription = self._subscriptions.get(conversation_id)
+        if subscription is not None:
+            subscription.end(self._engine.clock.now_us(), Ending.LEFT)
+        if self._connection is not None:
+            timeout_s = self._target.timeout_s
+            await self._connection.call(events.UNSUBSCRIBE, conversation_id, timeout_s=timeout_s)
+
+    def emit(self, name: str, payload: Any) -> None:
+        """Send an event. Raises `ConnectionLost` when there is no connection now."""
+        if self._connection is None:
+            raise ConnectionLost("the socket is not connected")
+        self._connection.emit(name, payload)
+
+    async def close(self) -> None:
+        """End it: no connection, no timer and no attempt is left."""
+        if self._returning is not None:
+            self._returning.cancel()
+        now = self._engine.clock.now_us()
+        for subscription in self._subscriptions.values():
+            subscription.end(now, Ending.LEFT)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._engine.ledger.second(now).disconnects += 1
+            await connection.close()
+
+    def tally(self, streams: Iterable[Stream], settle_us: int) -> Tally:
+        """What the published `streams` owed this socket, and what became of it."""
+        total = Tally()
+        for stream in streams:
+            subscription = self._subscriptions.get(stream.conversation_id)
+            if subscription is not None:
+                receipts = subscription.receipts.get(stream.id) or Receipts()
+                total += account(subscription.windows, stream, receipts, settle_us)
+        return total
+
+    # What the connection brings
+
+    def on_message(self, event: bytes) -> None:
+        """Account for a `message`; the hot path, thousands of times a second."""
+        now = self._engine.clock.now_us()
+        ledger = self._engine.ledger
+        try:
+            message = _decode_message(event)[1]
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            ledger.error("a message event without the contract's shape")
+            return
+        stamp = _parse_stamp(message.provider_id)
+        if stamp is None or stamp.run != self._run:
+            ledger.foreign += 1
+        else:
+            self._account(message.conversation_id, stamp, now)
+        if self.listener is not None:
+            self.listener(events.MESSAGE, msgspec.json.decode(event)[1])
+
+    def _account(self, conversation_id: str, stamp: stamps.Stamp, now: int) -> None:
+        ledger = self._engine.ledger
+        subscription = self._subscriptions.get(conversation_id)
+        if subscription is None:
+            ledger.unexpected += 1
+            return
+        receipts = subscription.receipts.get(stamp.stream)
+        if receipts is None:
+            receipts = subscription.receipts[stamp.stream] = Receipts()
+        reordered = receipts.out_of_order
+        if receipts.add(stamp.sequence, stamp.settled):
+            ledger.delivered(stamp.intended_us, stamp.lag_us, now)
+            if receipts.out_of_order != reordered:
+                ledger.second(now).out_of_order += 1
+        else:
+            ledger.second(now).duplicates += 1
+
+    def on_event(self, name: str, arguments: list[Any]) -> None:
+        """Count conversations, and hand everything to the listener."""
+        if name == events.CONVERSATION:
+            self._engine.ledger.conversations += 1
+        if self.listener is not None:
+            self.listener(name, arguments[0] if arguments else None)
+
+    def on_lost(self, cause: str) -> None:
+        """Begin to come back."""
+        now = self._engine.clock.now_us()
+        self._connection = None
+        self._engine.ledger.second(now).disconnects += 1
+        self._engine.ledger.error(f"connection lost: {cause}")
+        for subscription in self._subscriptions.values():
+            subscription.end(now, Ending.DROPPED)
+        self._returning = self._engine.loop.create_task(self._return(now))
+
+    # Connecting, and coming back
+
+    async def _dial(self) -> None:
+        target = self._target
+        auth = {"token": target.token(), "workspaceId": target.workspace_id}
+        second = self._engine.ledger.second
+        try:
+            self._connection = await dial(
+                target.url, auth, self, timeout_s=target.timeout_s, tls=target.tls
+            )
+        except ConnectFailed:
+            second(self._engine.clock.now_us()).connect_failures += 1
+            raise
+        second(self._engine.clock.now_us()).connects += 1
+
+    async def _subscribe(self, conversation_id: str) -> int:
+        if self._connection is None:
+            raise SubscribeFailed("the socket is not connected")
+        subscription = self._subscriptions.setdefault(conversation_id, Subscription())
+        began = self._engine.clock.now_us()
+        timeout_s = self._target.timeout_s
+        try:
+            answer = await self._connection.call(
+                events.SUBSCRIBE, conversation_id, timeout_s=timeout_s
+            )
+        except TimeoutError:
+            raise SubscribeFailed(f"no ack of the subscription within {timeout_s:g} s") from None
+        if answer and isinstance(answer[0], dict) and answer[0].get("ok") is False:
+            raise SubscribeFailed(f"the server refused the subscription: {answer[0].get('error')}")
+        now = self._engine.clock.now_us()
+        if conversation_id in self._wanted and not subscription.live:
+            subscription.begin(now)
+        return now - began
+
+    async def _return(self, lost_us: int) -> None:
+        """Reconnect with growing, jittered delays, for as long as the user wants it (C-CONN-3)."""
+        delay = _FIRST_DELAY_S
+        while self._connection is None:
+            # Half to one and a half of it: a thousand sockets must not come back in step.
+            await asyncio.sleep(delay * random.uniform(0.5, 1.5))
+            try:
+                await self._dial()
+            except ConnectFailed as error:
+                self._engine.ledger.error(str(error))
+                least = _REFUSED_DELAY_S if isinstance(error, ConnectRefused) else 0
+                delay = min(max(2 * delay, least / 0.5), _LONGEST_DELAY_S / 1.5)
+        try:
+            await self._subscribe_again()
+        except ConnectionLost:
+            return  # lost again: `on_lost` has begun another return
+        self._engine.ledger.reconnects += 1
+        self._engine.ledger.reconnect.record(self._engine.clock.now_us() - lost_us)
+
+    async def _subscribe_again(self) -> None:
+        for conversation_id in sorted(self._wanted):
+            try:
+                await self._subscribe(conversation_id)
+            except SubscribeFailed as error:
+                self._engine.ledger.error(str(error))
+
+
+class _Metadata(Struct, rename="camel"):
+    provider_message_id: str = ""
+
+
+class _Message(Struct, rename="camel"):
+    """A `message` as far as the accounting reads it."""
+
+    id: str
+    conversation_id: str
+    metadata: _Metadata | None = None
+
+    @property
+    def provider_id(self) -> str:
+        """`metadata.providerMessageId`, or what the id says: it is `evo-<key.id>` (section 5)."""
+        if self.metadata is not None and self.metadata.provider_message_id:
+            return self.metadata.provider_message_id
+        return self.id.removeprefix("evo-")
+
+
+_decode_message = msgspec.json.Decoder(tuple[str, _Message]).decode
