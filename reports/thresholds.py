@@ -1,0 +1,260 @@
+"""Limits on what a run measured, and the verdict.
+
+A limit is written `p99<100ms`, `lost<=0`, `delivered>=99%`: a measure, a comparison, a number.
+A measure that has no value (nothing was measured) holds no limit. The verdict is `invalid` before
+it is `fail`, and `fail` before `pass`: a run whose generator was the bottleneck, or that measured
+nothing, says nothing about the server, whatever its numbers are.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
+
+from reports import words
+from reports.measures import ALIASES, MEASURES, Measure
+from reports.record import Threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from reports.parts import Comparison, Verdict
+    from reports.record import RunRecord
+
+__all__ = [
+    "EXIT_CODES",
+    "Limit",
+    "ThresholdError",
+    "default_limits",
+    "describe",
+    "evaluate",
+    "judge",
+    "judged",
+    "parse",
+]
+
+EXIT_CODES: Final[dict[Verdict, int]] = {"pass": 0, "fail": 1, "invalid": 4}
+"""What a command ends with, by verdict."""
+
+LATE_SHARE: Final = 0.05
+"""Share of late intervals from which a run is invalid. A loop that woke late spoils the deliveries
+of some tens of milliseconds of its second; in one second of twenty that stays below half a percent
+of all deliveries, which a p99 does not see."""
+
+OWN_ERROR_MS: Final = 20.0
+"""What the generator may add to a latency (publisher lag p99) or be wrong about it (clock offset):
+a fifth of the 100 ms that are promised to users (contract, section 9)."""
+
+NEGATIVE_SHARE: Final = 0.001
+"""Share of negative latencies from which the clocks are not to be believed: they are left out of
+the distribution, and a tenth of what lies above the p99 may be."""
+
+_COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_FORM: Final = re.compile(r"\s*([a-z]\w*)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*(us|ms|s|%)?\s*", re.A)
+_SCALES: Final[dict[str, dict[str, float]]] = {
+    "ms": {"": 1, "us": 0.001, "ms": 1, "s": 1000},
+    "ratio": {"": 1, "%": 0.01},
+    "": {"": 1},
+}
+_UNIT_WORDS: Final = {
+    "ms": "a time, in us, ms or s",
+    "ratio": "a ratio, from 0 to 1 or in %",
+    "": "a count, without a unit",
+}
+
+
+class ThresholdError(ValueError):
+    """A text that is no threshold; `str` is one sentence for the user."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(text, reason)
+        self.text = text
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f'"{words.printable(words.cut(self.text, 80))}" is no threshold: {self.reason}.'
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A measure (its name in `MEASURES`), a comparison, and a number in the measure's unit."""
+
+    name: str
+    comparison: Comparison
+    value: float
+
+
+def default_limits(*, foreign: bool = False, reconnecting: bool = False) -> list[Limit]:
+    """What is promised to users (contract, section 9).
+
+    `foreign`: the server is not one of the project's own fakes, which deliver all.
+    `reconnecting`: the run breaks connections on purpose. Without it there is no limit on
+    reconnecting, since a limit on what was never measured does not hold.
+    """
+    delivered = Limit("delivered_ratio", ">", 0.99) if foreign else _ALL_DELIVERED
+    limits = [
+        Limit("delivery_p99_ms", "<", 100.0),
+        delivered,
+        Limit("duplicates", "<=", 0),
+        Limit("out_of_order", "<=", 0),
+        Limit("connect_success_ratio", ">", 0.99),
+        Limit("accepted_ratio", ">", 0.99),
+    ]
+    return [*limits, Limit("reconnect_p99_ms", "<", 5000.0)] if reconnecting else limits
+
+
+_ALL_DELIVERED: Final = Limit("delivered_ratio", ">=", 1.0)
+
+
+def parse(text: str) -> Limit:
+    """The limit that `text` names. Raises ThresholdError."""
+    match = _FORM.fullmatch(text)
+    if match is None:
+        raise ThresholdError(text, "write it like p99<100ms, lost<=0 or delivered>=99%")
+    name, comparison, number, unit = match[1], match[2], match[3], match[4] or ""
+    name = ALIASES.get(name, name)
+    measure = MEASURES.get(name)
+    if measure is None:
+        raise ThresholdError(text, _unknown(name))
+    scale = _SCALES[measure.unit].get(unit)
+    value = float(number) * (scale or 1)
+    if scale is None or (measure.unit == "ratio" and value > 1):
+        raise ThresholdError(text, f"{name} is {_UNIT_WORDS[measure.unit]}")
+    return Limit(name, cast("Comparison", comparison), round(value, 9))
+
+
+def evaluate(record: RunRecord, limits: Iterable[Limit]) -> list[Threshold]:
+    """What was measured against each limit. What was not measured is not ok."""
+    return [_checked(limit, MEASURES[limit.name], record) for limit in limits]
+
+
+def judge(record: RunRecord) -> tuple[Verdict, list[str]]:
+    """The verdict on a record whose thresholds are evaluated, and why, a sentence each."""
+    doubts = [reason for doubt in _DOUBTS if (reason := doubt(record))]
+    if doubts:
+        return "invalid", doubts
+    failures = [describe(threshold) for threshold in record.thresholds if not threshold.ok]
+    return ("fail", failures) if failures else ("pass", [])
+
+
+def judged(record: RunRecord, limits: Iterable[Limit]) -> RunRecord:
+    """The record with thresholds, verdict and reasons set."""
+    evaluated = msgspec.structs.replace(record, thresholds=evaluate(record, limits))
+    verdict, reasons = judge(evaluated)
+    return msgspec.structs.replace(evaluated, verdict=verdict, reasons=reasons)
+
+
+def describe(threshold: Threshold) -> str:
+    """A sentence: what was measured and what it has to be."""
+    measure = MEASURES.get(threshold.name)
+    label = measure.label if measure else threshold.name
+    was = words.exactly(threshold.actual, threshold.unit)
+    return f"{label}: {was}; the limit is {limit_text(threshold)}."
+
+
+def limit_text(threshold: Threshold) -> str:
+    """`< 100 ms`."""
+    return f"{threshold.comparison} {words.exactly(threshold.limit, threshold.unit)}"
+
+
+def _checked(limit: Limit, measure: Measure, record: RunRecord) -> Threshold:
+    actual = measure.of(record)
+    return Threshold(
+        name=limit.name,
+        comparison=limit.comparison,
+        limit=limit.value,
+        actual=actual,
+        unit=measure.unit,
+        ok=actual is not None and _COMPARE[limit.comparison](actual, limit.value),
+    )
+
+
+def _unknown(name: str) -> str:
+    """That there is no such measure, and which one may have been meant."""
+    near = get_close_matches(name, [*MEASURES, *ALIASES], n=1)
+    return f"nothing measured is named {name}" + (f"; {near[0]} is" if near else "")
+
+
+def _nothing_expected(record: RunRecord) -> str:
+    if record.subscribers.connected == 0:
+        return f"None of {words.plural(record.subscribers.requested, 'subscriber')} connected."
+    if record.publishing.accepted == 0:
+        return "The server accepted no message, so no delivery was measured."
+    if record.deliveries.expected == 0:
+        return "No delivery was expected of any subscription, so none was measured."
+    return ""
+
+
+def _accounts_differ(record: RunRecord) -> str:
+    told = record.deliveries
+    if told.expected == told.received + told.lost:
+        return ""
+    return (
+        f"The accounts do not add up: {told.expected:,} expected is not "
+        f"{told.received:,} received and {told.lost:,} lost."
+    )
+
+
+def _generator_late(record: RunRecord) -> str:
+    generator = record.generator
+    if generator.intervals == 0:
+        return "Whether the generator itself was late was not measured."
+    share = generator.late_intervals / generator.intervals
+    if share <= LATE_SHARE:
+        return ""
+    return (
+        f"The generator was the bottleneck: its loop was late in {generator.late_intervals:,} of "
+        f"{words.plural(generator.intervals, 'interval')} ({words.percent(share)}; up to "
+        f"{words.percent(LATE_SHARE)} is tolerated)."
+    )
+
+
+def _publisher_late(record: RunRecord) -> str:
+    lag = record.publisher_lag_ms.p99
+    if lag is not None and lag <= OWN_ERROR_MS:
+        return ""
+    if lag is None:
+        return "" if record.publishing.accepted == 0 else "The publisher's lag was not measured."
+    return (
+        f"The generator was the bottleneck: its posts began {words.milliseconds(lag)} late (p99; "
+        f"up to {words.milliseconds(OWN_ERROR_MS)} is tolerated)."
+    )
+
+
+def _clocks_differ(record: RunRecord) -> str:
+    clock, received = record.clock, record.deliveries.received
+    if clock.negative_latencies > received * NEGATIVE_SHARE:
+        return (
+            f"The clocks of publisher and receiver disagree: {clock.negative_latencies:,} of "
+            f"{received:,} deliveries seemed to arrive before they were published."
+        )
+    if (clock.max_offset_error_ms or 0) > OWN_ERROR_MS:
+        return (
+            f"The clocks of the hosts are known to {words.milliseconds(clock.max_offset_error_ms)} "
+            f"only ({words.milliseconds(OWN_ERROR_MS)} is tolerated)."
+        )
+    return ""
+
+
+def _nothing_limited(record: RunRecord) -> str:
+    return "" if record.thresholds else "No threshold was set, so there is nothing to pass."
+
+
+_DOUBTS: Final[tuple[Callable[[RunRecord], str], ...]] = (
+    _nothing_expected,
+    _accounts_differ,
+    _generator_late,
+    _publisher_late,
+    _clocks_differ,
+    _nothing_limited,
+)
