@@ -37,3 +37,8 @@ For a test's control of connections (a connection is one Engine.IO session, by i
 The last three raise KeyError for an unknown id (`disconnect` ignores it, as python-socketio does).
 The server closes its connections when the application shuts down.
 """
+
+from fakes.chatengine.realtime.server import Connection, RealtimeServer, create_realtime
+from fakes.chatengine.realtime.settings import RealtimeSettings
+
+__all__ = ["Connection", "RealtimeServer", "RealtimeSettings", "create_realtime"]
