@@ -1,0 +1,97 @@
+"""The settings of the fake provider, from the environment (contract, section 10)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+from yarl import URL
+
+from fakes.control import ControlSettings
+from fakes.environment import Environment, Instance, Secret, SettingsError
+from fakes.evolution.plans import DEFAULT_PLAN, Plan, Step
+
+__all__ = ["EvolutionSettings", "RetrySettings", "webhook_address"]
+
+_LONGEST_MS: Final = 3_600_000
+
+
+class RetrySettings(Struct, frozen=True, kw_only=True):
+    """How a webhook is tried again: at most `attempts` times, waiting longer each time.
+
+    Evolution itself tries 10 times from 5 s on; a test cannot wait for that.
+    """
+
+    attempts: int = 5
+    first_delay_s: float = 0.5
+    longest_delay_s: float = 10.0
+    timeout_s: float = 10.0
+
+
+class EvolutionSettings(Struct, frozen=True, kw_only=True):
+    """Everything the fake provider needs to run; `webhook_url` None: nobody is called yet."""
+
+    instances: dict[str, Instance]
+    api_key: Secret
+    host: str = "127.0.0.1"
+    port: int = 0
+    webhook_url: str | None = None
+    control: ControlSettings = ControlSettings()
+    plan: Plan = DEFAULT_PLAN
+    retry: RetrySettings = RetrySettings()
+    kept: int = 10_000
+    """How many sends and how many webhook calls are remembered."""
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> "EvolutionSettings":
+        """Read the settings; raises `SettingsError` with one sentence for the first mistake."""
+        environment = Environment(variables)
+        url = environment.optional("WEBHOOK_URL")
+        if url is not None and webhook_address(url) is None:
+            raise SettingsError("WEBHOOK_URL is not an http(s) URL")
+        return cls(
+            instances=environment.instances(),
+            api_key=Secret(environment.required("EVOLUTION_API_KEY")),
+            host=environment.text("HOST", "127.0.0.1"),
+            port=environment.port("PORT"),
+            webhook_url=url,
+            control=ControlSettings.read(environment),
+            plan=_plan(environment),
+            retry=_retry(environment),
+            kept=environment.whole("KEPT", 10_000, low=1, high=10_000_000),
+        )
+
+
+def _plan(environment: Environment) -> Plan:
+    """`DEFAULT_PLAN` with the delays set, and without the echo where `ECHO` is false."""
+
+    def timed(step: Step) -> Step:
+        if step.event == "echo":
+            return step
+        milliseconds = round(step.after_s * 1000)
+        after_ms = environment.whole(f"{step.event}_MS", milliseconds, high=_LONGEST_MS)
+        return Step(event=step.event, after_s=after_ms / 1000)
+
+    echo = environment.flag("ECHO", True)
+    steps = (step for step in DEFAULT_PLAN.steps if echo or step.event != "echo")
+    return Plan(steps=tuple(map(timed, steps)))
+
+
+def _retry(environment: Environment) -> RetrySettings:
+    usual = RetrySettings()
+    first_delay_ms = round(usual.first_delay_s * 1000)
+    timeout_ms = round(usual.timeout_s * 1000)
+    return RetrySettings(
+        attempts=environment.whole("WEBHOOK_ATTEMPTS", usual.attempts, low=1, high=100),
+        first_delay_s=environment.whole("WEBHOOK_RETRY_MS", first_delay_ms, high=_LONGEST_MS) / 1e3,
+        timeout_s=environment.whole("WEBHOOK_TIMEOUT_MS", timeout_ms, low=1, high=_LONGEST_MS)
+        / 1e3,
+    )
+
+
+def webhook_address(text: str) -> str | None:
+    """Return `text` where it is an absolute http(s) URL, else None."""
+    try:
+        url = URL(text)
+    except ValueError:
+        return None
+    return text if url.scheme in ("http", "https") and url.host else None
