@@ -84,8 +84,8 @@ def _distributions(record: RunRecord) -> Iterator[tuple[str, str, Percentiles, i
     lost, failed = record.deliveries.lost, record.subscribers.failed
     unanswered = record.publishing.scheduled - record.publishing.accepted
     yield "Delivery", "intended to received", record.latency_ms, lost
-    yield "of it publisher lag", "intended to posted", record.publisher_lag_ms, unanswered
-    yield "of it the rest", "posted to received", record.server_ms, lost
+    yield "Publisher lag", "of it, intended to posted", record.publisher_lag_ms, unanswered
+    yield "Server and network", "of it, posted to received", record.server_ms, lost
     yield "Connect", "TCP to CONNECT answered", record.connect_ms, failed
     yield "Subscribe", "sent to acknowledged", record.subscribe_ms, None
     yield "Reconnect", "lost to subscribed again", record.reconnect_ms, None

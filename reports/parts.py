@@ -11,11 +11,12 @@ import msgspec
 from msgspec import Meta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from reports.histogram import Histogram
 
 __all__ = [
+    "ERROR_LENGTH",
     "HEAT_BITS",
     "Bucket",
     "Clock",
@@ -37,6 +38,9 @@ __all__ = [
 
 HEAT_BITS = 3
 """Bits of the buckets in `Second.latency_us`: four to each doubling, all that a heatmap shows."""
+
+ERROR_LENGTH = 1000
+"""Characters kept of an error's text: a peer may send megabytes."""
 
 Verdict = Literal["pass", "fail", "invalid"]
 Comparison = Literal["<", "<=", ">", ">="]
@@ -280,6 +284,19 @@ class ErrorCount(msgspec.Struct, frozen=True, kw_only=True):
 
     count: Annotated[int, Meta(ge=1)]
     """How often."""
+
+    @classmethod
+    def ranked(cls, counts: Mapping[str, int]) -> list[ErrorCount]:
+        """The errors counted by their text, most frequent first.
+
+        A lone surrogate, which no JSON can hold, becomes a question mark; a text is cut at
+        `ERROR_LENGTH` characters.
+        """
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return [
+            cls(message=text[:ERROR_LENGTH].encode(errors="replace").decode(), count=count)
+            for text, count in ranked
+        ]
 
 
 class Threshold(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ __all__ = [
     "evaluate",
     "judge",
     "judged",
+    "limit_text",
     "parse",
 ]
 
@@ -60,6 +61,7 @@ _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_WORDS: Final = {"<": "under", "<=": "at most", ">": "over", ">=": "at least"}
 _FORM: Final = re.compile(r"\s*([a-z]\w*)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*(us|ms|s|%)?\s*", re.A)
 _SCALES: Final[dict[str, dict[str, float]]] = {
     "ms": {"": 1, "us": 0.001, "ms": 1, "s": 1000},
@@ -159,12 +161,12 @@ def describe(threshold: Threshold) -> str:
     measure = MEASURES.get(threshold.name)
     label = measure.label if measure else threshold.name
     was = words.exactly(threshold.actual, threshold.unit)
-    return f"{label}: {was}; the limit is {limit_text(threshold)}."
+    return f"{label}: {was}; it must be {limit_text(threshold)}."
 
 
 def limit_text(threshold: Threshold) -> str:
-    """`< 100 ms`."""
-    return f"{threshold.comparison} {words.exactly(threshold.limit, threshold.unit)}"
+    """What has to be, in words: `under 100 ms`, `at least 99%`."""
+    return f"{_WORDS[threshold.comparison]} {words.exactly(threshold.limit, threshold.unit)}"
 
 
 def _checked(limit: Limit, measure: Measure, record: RunRecord) -> Threshold:

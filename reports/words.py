@@ -77,7 +77,8 @@ def exactly(value: float | None, unit: str) -> str:
     if value is None:
         return NOT_MEASURED
     if unit == "ratio":
-        return f"{_trimmed(value * 100, 6)}%"
+        hundredfold = min(value * 100, 99.999999) if value < 1 else value * 100
+        return f"{_trimmed(hundredfold, 6)}%"
     return f"{_trimmed(value, 3)} {unit}".rstrip()
 
 

@@ -16,6 +16,7 @@ from reports import words
 from reports.charts import scales
 from reports.charts.frame import Frame, drawing, joined, line
 from reports.histogram import Histogram
+from reports.thresholds import limit_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +113,7 @@ def _lost(record: RunRecord, frame: Frame, q: Scale) -> Markup:
 def _limit(row: Threshold, frame: Frame, q: Scale, ms: Scale) -> Markup:
     """The limit as a dashed line, with a ring at the percentile that it is on."""
     y, at = ms(row.limit), _LIMITED[row.name]
-    name = f"limit: p{at:g} {row.comparison} {words.exactly(row.limit, row.unit)}"
+    name = f"limit: p{at:g} {limit_text(row)}"
     return joined(
         frame.rule("limit", frame.left, y, frame.x1, y),
         Markup('<circle class="limit" cx="{:.1f}" cy="{:.1f}" r="5"/>').format(q(at), y),

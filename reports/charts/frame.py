@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from reports.timeline import Slice
 
 __all__ = ["NARROW", "WIDE", "Frame", "area", "clock", "drawing", "joined", "line", "slices_over"]
+
+_DIGIT: Final = 7
+"""Width of a character of a tick, in SVG units."""
 
 _SVG: Final = Markup(
     '<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{body}</svg>'
@@ -36,7 +40,7 @@ class Frame:
     width: int
     height: int
     left: int = 58
-    right: int = 14
+    right: int = 26
     top: int = 14
     bottom: int = 44
 
@@ -65,8 +69,14 @@ class Frame:
         return Frame(self.width, height, self.left, self.right, self.top, self.bottom)
 
     def x_axis(self, scale: Scale, ticks: Iterable[tuple[float, str]], title: str) -> Markup:
-        """The ticks (value, text) below the plot with their title; no lines, the data are above."""
-        labels = (self.text("tick middle", scale(at), self.y1 + 18, text) for at, text in ticks)
+        """The ticks (value, text) below the plot, those that have room, with their title."""
+        labels: list[Markup] = []
+        free = -math.inf
+        for at, text in ticks:
+            half = len(text) * _DIGIT / 2
+            if scale(at) - half > free:
+                labels.append(self.text("tick middle", scale(at), self.y1 + 18, text))
+                free = scale(at) + half + _DIGIT
         middle = (self.left + self.x1) / 2
         base = self.rule("base", self.left, self.y1, self.x1, self.y1)
         return joined(base, *labels, self.text("axis middle", middle, self.y1 + 38, title))
@@ -104,7 +114,7 @@ class Frame:
 
 
 WIDE: Final = Frame(880, 340)
-NARROW: Final = Frame(400, 320, left=52, right=10)
+NARROW: Final = Frame(400, 320, left=52, right=24)
 
 
 def drawing(frame: Frame, label: str, *body: Markup) -> Markup:
@@ -124,8 +134,11 @@ def line(kind: str, points: Sequence[tuple[float, float]]) -> Markup:
 
 
 def area(kind: str, boxes: Iterable[tuple[float, float, float, float]]) -> Markup:
-    """Boxes (x, y, width, height) of the class `kind`, in one path."""
-    path = "".join(f"M{x:.1f} {y:.1f}h{w:.1f}v{h:.1f}h{-w:.1f}z" for x, y, w, h in boxes)
+    """Boxes (left, top, right, bottom) of the class `kind`, in one path.
+
+    Edges and not widths, so that neighbours round to the same place and no seam shows.
+    """
+    path = "".join(f"M{x1:.1f} {y1:.1f}H{x2:.1f}V{y2:.1f}H{x1:.1f}z" for x1, y1, x2, y2 in boxes)
     return Markup('<path class="{}" d="{}"/>').format(kind, path) if path else Markup("")
 
 

@@ -63,8 +63,7 @@ def _cells(cells: list[tuple[Slice, list[tuple[int, int]]]], x: Scale, ms: Scale
         left, right = x(part.start), x(part.start + part.seconds)
         for low, count in pairs:
             upper = ms((low + bucket_width(low, HEAT_BITS)) / 1000)
-            height = ms(low / 1000) - upper
-            boxes[_level(count, most)].append((left, upper, right - left, height))
+            boxes[_level(count, most)].append((left, upper, right, ms(low / 1000)))
     return joined(*(area(f"heat h{level}", level_boxes) for level, level_boxes in enumerate(boxes)))
 
 
@@ -78,12 +77,9 @@ def _level(count: int, most: int) -> int:
 def _late(slices: list[Slice], frame: Frame, x: Scale) -> Markup:
     """A mark above each slice in which the generator was late: it spoils latencies."""
     late = [part for part in slices if part.late_seconds]
+    top, bottom = frame.top, frame.top + 7
     return area(
-        "late",
-        (
-            (x(part.start), frame.top, x(part.start + part.seconds) - x(part.start), 7)
-            for part in late
-        ),
+        "late", ((x(part.start), top, x(part.start + part.seconds), bottom) for part in late)
     )
 
 

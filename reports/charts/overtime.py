@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reports import words
 from reports.charts.frame import Frame, area, drawing, line, slices_over
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from reports.timeline import Slice
 
 __all__ = ["deliveries", "loop_lag", "subscribers", "troubles"]
+
+
+_ROOMY: Final = 6.0
+"""Width of a bar from which a hairline beside it is not half of what is seen."""
+
+_LEAST: Final = 1.5
+"""Height of the smallest bar: what happened once shall show beside what happened often."""
 
 
 def subscribers(record: RunRecord, frame: Frame) -> Markup | None:
@@ -185,14 +192,14 @@ def _bars(
     height: Callable[[Slice], float],
     base: Callable[[Slice], float] = lambda _: 0,
 ) -> list[tuple[float, float, float, float]]:
-    """A box for each slice where there is anything, standing on `base`; a hairline between two."""
+    """A box for each slice where there is anything, standing on `base`, a hairline apart."""
     boxes = []
     for part in slices:
         if height(part):
             left, right = x(part.start), x(part.start + part.seconds)
             lower, upper = y(base(part)), y(base(part) + height(part))
-            gap = min(1.0, (right - left) * 0.2)
-            boxes.append((left, upper, right - left - gap, max(lower - upper, 0.8)))
+            gap = 1.0 if right - left > _ROOMY else 0.0
+            boxes.append((left, min(upper, lower - _LEAST), right - gap, lower))
     return boxes
 
 

@@ -71,7 +71,6 @@ def unmeasured() -> RunRecord:
         ),
         latency_ms=Percentiles(),
         server_ms=Percentiles(),
-        publisher_lag_ms=Percentiles(),
         conversation_events=0,
         series=[
             Second(
@@ -85,7 +84,7 @@ def unmeasured() -> RunRecord:
             )
             for second in range(3)
         ],
-        histograms=Histograms(),
+        histograms=Histograms(publisher_lag_us=record.histograms.publisher_lag_us),
         errors=[ErrorCount(message="connection refused (errno 111)", count=2100)],
     )
     return judged(record, default_limits())
