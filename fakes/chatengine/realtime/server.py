@@ -31,6 +31,9 @@ __all__ = ["Connection", "RealtimeServer", "create_realtime"]
 
 log = logging.getLogger(__name__)
 
+library_log = logging.getLogger(f"{__name__}.library")
+library_log.setLevel(logging.WARNING)  # python-socketio writes a line for each emit at INFO
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -75,7 +78,7 @@ class RealtimeServer(socketio.AsyncServer):  # type: ignore[misc]  # the library
     """A Socket.IO server for aiohttp; `fakes.chatengine.realtime` says how to use it."""
 
     def __init__(self, settings: RealtimeSettings) -> None:
-        super().__init__(client_manager=RoomManager(), logger=log, settings=settings)
+        super().__init__(client_manager=RoomManager(), logger=library_log, settings=settings)
         self.settings = settings
         self._peers: dict[str, _Peer] = {}
 
