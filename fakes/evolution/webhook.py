@@ -81,7 +81,7 @@ class WebhookCaller:
                 sequence=sequence, attempts=attempts, outcome=outcome, **_about(body)
             )
         )
-        if outcome != "ok":
+        if outcome not in ("ok", "no url"):
             _log.warning("webhook not taken", call=msgspec.to_builtins(call))
         return call
 
@@ -108,17 +108,18 @@ class WebhookCaller:
 def _about(body: dict[str, Any]) -> dict[str, Any]:
     """Name what a body is about, without anything of its text."""
     data = body.get("data")
-    first = data[0] if isinstance(data, list) and data else data
-    item: dict[str, Any] = first if isinstance(first, dict) else {}
-    key = item.get("key") if isinstance(item.get("key"), dict) else {}
-    update = item.get("update") if isinstance(item.get("update"), dict) else {}
-    status = item.get("status", update.get("status") if update else None)
+    item = _object(data[0] if isinstance(data, list) and data else data)
+    status = item.get("status", _object(item.get("update")).get("status"))
     return {
         "event": str(body.get("event")),
         "instance": str(body.get("instance")),
-        "key_id": item.get("keyId") or (key or {}).get("id"),
+        "key_id": item.get("keyId") or _object(item.get("key")).get("id"),
         "status": None if status is None else str(status),
     }
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 @asynccontextmanager
