@@ -25,6 +25,7 @@ __all__ = [
     "PostMessage",
     "SendMessage",
     "ServerError",
+    "StatusName",
     "Typing",
     "TypingCommand",
     "preview",

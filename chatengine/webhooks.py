@@ -20,6 +20,7 @@ __all__ = [
     "Webhook",
     "WebhookError",
     "parse",
+    "read_second",
     "status_update",
     "text_message",
 ]
@@ -145,7 +146,7 @@ def _inbound(item: dict[str, Any]) -> Inbound | None:
         from_me=key.get("fromMe") is True,
         participant=_text(key.get("participant")) or _text(item.get("participant")) or None,
         push_name=_text(item.get("pushName")),
-        second=_second(item.get("messageTimestamp")),
+        second=read_second(item.get("messageTimestamp")),
         type=kind,
         content=text,
         media=media,
@@ -200,8 +201,11 @@ def _quoted(message: dict[str, Any], item: dict[str, Any]) -> str | None:
     return next((_text(c.get("stanzaId")) for c in contexts if _text(c.get("stanzaId"))), None)
 
 
-def _second(value: object) -> int | None:
-    """`messageTimestamp`: a number, digits, or the `{low, high}` of a protobuf Long."""
+def read_second(value: object) -> int | None:
+    """Read a `messageTimestamp`: a number, digits, or the `{low, high}` of a protobuf Long.
+
+    None for anything else, and for what lies outside the years 1970 to 9999.
+    """
     second = _count(value.get("low") if isinstance(value, dict) else value)
     return second if second is not None and 0 < second <= _LATEST_SECOND else None
 

@@ -1,0 +1,71 @@
+"""Who may connect, and who is connected (contract, sections 2 and 3)."""
+
+import time
+from collections.abc import Iterator
+
+from msgspec import Struct
+from socketio import AsyncServer
+from socketio.exceptions import ConnectionRefusedError as Refused
+
+from chatengine.tokens import Claims, TokenError, TokenRules, verify
+from fakes.chatengine.faults import Faults
+from fakes.chatengine.publisher import workspace_room
+from fakes.logs import Log
+
+__all__ = ["Agent", "Agents", "user_of"]
+
+_log = Log(__name__)
+
+
+class Agent(Struct, frozen=True):
+    """One socket of the CRM: its id, the workspace it belongs to, and whose it is."""
+
+    sid: str
+    workspace_id: str
+    user_id: str
+
+
+def user_of(claims: Claims) -> str:
+    """Return the user's id; a token need not name one, and then it is "me" (section 2)."""
+    return claims.subject or "me"
+
+
+class Agents:
+    """The connected sockets. A socket is in its workspace's room from before its first event."""
+
+    def __init__(self, server: AsyncServer, rules: TokenRules, faults: Faults) -> None:
+        self._server = server
+        self._rules = rules
+        self._faults = faults
+        self._by_sid: dict[str, Agent] = {}
+        server.on("connect", self._connect)
+        server.on("disconnect", self._disconnect)
+
+    def __iter__(self) -> Iterator[Agent]:
+        return iter(tuple(self._by_sid.values()))
+
+    def get(self, sid: str) -> Agent | None:
+        """Return the agent behind a socket, while it is connected."""
+        return self._by_sid.get(sid)
+
+    async def _connect(self, sid: str, environ: object, auth: object) -> None:
+        refusal = self._faults.refuse_connect()
+        if refusal is not None:
+            raise Refused(refusal.message, {"code": refusal.code})
+        try:
+            claims = self._admit(auth)
+        except TokenError as error:
+            _log.warning("connection refused", code=error.code, reason=error.reason)
+            raise Refused(error.reason, {"code": error.code}) from None
+        self._by_sid[sid] = Agent(sid, claims.workspace_id, user_of(claims))
+        await self._server.enter_room(sid, workspace_room(claims.workspace_id))
+
+    def _admit(self, auth: object) -> Claims:
+        given = auth if isinstance(auth, dict) else {}
+        claims = verify(given.get("token"), self._rules, now=time.time())
+        if given.get("workspaceId") != claims.workspace_id:
+            raise TokenError("forbidden", "token of another workspace")
+        return claims
+
+    async def _disconnect(self, sid: str, reason: object) -> None:
+        self._by_sid.pop(sid, None)

@@ -1,0 +1,106 @@
+"""The fake ChatEngine put together: what it is made of, and how it is served."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from msgspec import Struct
+
+from chatengine.events import SOCKET_PATH
+from fakes.chatengine.agents import Agents
+from fakes.chatengine.answers import answer, cors, json_errors
+from fakes.chatengine.api import Api
+from fakes.chatengine.attachments import Attachments
+from fakes.chatengine.commands import Commands
+from fakes.chatengine.control import control_of
+from fakes.chatengine.faults import Faults
+from fakes.chatengine.inbox import Inbox
+from fakes.chatengine.memory_store import MemoryStore
+from fakes.chatengine.outbox import Outbox
+from fakes.chatengine.provider import provider
+from fakes.chatengine.publisher import Publisher
+from fakes.chatengine.realtime import create_realtime
+from fakes.chatengine.settings import ChatEngineSettings
+from fakes.chatengine.store import Store
+from fakes.chatengine.webhook import add_webhook
+from fakes.control import ControlDoor, control_server
+from fakes.serving import serving
+
+__all__ = ["RunningChatEngine", "running_chatengine"]
+
+_HANDSHAKE_PATHS: Final = (SOCKET_PATH, f"{SOCKET_PATH}/")
+
+
+class RunningChatEngine(Struct, frozen=True):
+    """A served fake: its base URL and port, where it is controlled, and what it remembers."""
+
+    url: str
+    port: int
+    control: ControlDoor
+    store: Store
+
+
+@asynccontextmanager
+async def running_chatengine(settings: ChatEngineSettings) -> AsyncIterator[RunningChatEngine]:
+    """Serve the fake and its control interface within the block; raises `CouldNotListen`."""
+    store, faults = MemoryStore(settings.bounds), Faults()
+    app = web.Application(
+        middlewares=[
+            json_errors,
+            cors(settings.cors_allowed_origins),
+            _refusing(faults),
+        ],
+        client_max_size=settings.max_payload,
+    )
+    server = create_realtime(app, settings.realtime)
+    publisher = Publisher(server, faults, to_whole_workspace=settings.message_scope == "workspace")
+    store.listen(publisher.publish)
+    agents = Agents(server, settings.token_rules, faults)
+    async with AsyncExitStack() as stack:
+        evolution = await stack.enter_async_context(provider(settings.provider))
+        outbox = Outbox(settings.instances, store, evolution, settings.provider.timeout_s)
+        stack.push_async_callback(outbox.close)
+        inbox = Inbox(settings.instances, store, outbox, publisher)
+        Commands(server, agents, store, outbox, publisher, faults)
+        add_webhook(app, inbox, faults)
+        Api(settings, store, outbox, Attachments()).add_to(app)
+        await stack.enter_async_context(_running(publisher))
+        steering = control_of(server, agents, store, inbox, publisher, faults)
+        port = await stack.enter_async_context(serving(app, settings.host, settings.port))
+        door = await stack.enter_async_context(control_server(steering, settings.control))
+        yield RunningChatEngine(f"http://{_host(settings.host)}:{port}", port, door, store)
+
+
+@asynccontextmanager
+async def _running(publisher: Publisher) -> AsyncIterator[None]:
+    task = asyncio.create_task(publisher.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _refusing(faults: Faults) -> Middleware:
+    """Return the middleware that refuses Engine.IO handshakes while a test wants it so."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in _HANDSHAKE_PATHS and "sid" not in request.query:
+            refusal = faults.refuse_handshake()
+            if refusal is not None:
+                status = refusal.status or HTTPStatus.SERVICE_UNAVAILABLE
+                return answer({"error": refusal.message}, status)
+        return await handler(request)
+
+    return middleware
+
+
+def _host(host: str) -> str:
+    """Return the host of a URL that reaches a server bound to `host` from this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host

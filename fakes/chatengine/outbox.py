@@ -1,0 +1,225 @@
+"""What agents send: once each, in order per conversation, to the provider (section 5, "Out")."""
+
+import asyncio
+import uuid
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from chatengine.payloads import Attachment, Message, MessageType
+from chatengine.status import Status
+from fakes.chatengine.provider import Outgoing, Provider, ProviderError, Receipt
+from fakes.chatengine.store import Draft, Route, Store
+from fakes.environment import Instance
+from fakes.logs import Log
+
+__all__ = ["Order", "Outbox", "SendFailedError", "SendRefusedError", "message_id"]
+
+_MOST_WAITING: Final = 1000
+"""Sends of one conversation that may wait for the provider; more would only time out."""
+
+_LONGEST_JID: Final = 512
+"""Characters; a real one has about 30."""
+
+_MOST_REMEMBERED: Final = 100_000
+"""Client ids by which a repeated send is recognised (S-SND-5); the oldest go first."""
+
+_log = Log(__name__)
+
+
+class SendRefusedError(Exception):
+    """A send that cannot be tried at all; its text says why."""
+
+
+class SendFailedError(Exception):
+    """The provider did not take the message: it is stored as `failed`; the text says why."""
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What an agent wants sent. `client_id` is the client's own id of the message.
+
+    `number_id` chooses one of the workspace's numbers; without it the conversation's own serves.
+    """
+
+    workspace_id: str
+    user_id: str
+    conversation_id: str
+    type: MessageType
+    content: str
+    client_id: str | None = None
+    reply_to: str | None = None
+    attachment: Attachment | None = None
+    number_id: str | None = None
+
+
+def message_id(key_id: str) -> str:
+    """Return the id of the message that the provider calls `key_id` (section 5)."""
+    return f"evo-{key_id}"
+
+
+class _Queue:
+    """The sends of one conversation: the lock keeps their order, as asyncio's locks are fair."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.tasks: set[asyncio.Task[Message]] = set()
+
+
+_Place = tuple[str, str]
+
+
+class Outbox:
+    """Sends messages; `timeout_s` is the time of a send, its waiting in line included."""
+
+    def __init__(
+        self, instances: dict[str, Instance], store: Store, provider: Provider, timeout_s: float
+    ) -> None:
+        self._instances = instances
+        self._store = store
+        self._provider = provider
+        self._timeout_s = timeout_s
+        self._queues: dict[_Place, _Queue] = {}
+        self._by_client_id: dict[tuple[str, ...], asyncio.Task[Message]] = {}
+
+    async def send(self, order: Order) -> Message:
+        """Send once, however often it is asked for, and return the message as it was sent.
+
+        Raises `SendRefusedError`, or `SendFailedError`. Whoever asks may give up waiting: the
+        send goes on.
+        """
+        if not order.content and order.attachment is None:
+            raise SendRefusedError("there is nothing to send: content is empty")
+        route = self._route(order)
+        place = order.workspace_id, self._store.open(order.workspace_id, route)
+        name = (*place, order.user_id, order.client_id or "")
+        task = self._by_client_id.get(name) if order.client_id else None
+        if task is None:
+            task = self._start(place, route, order)
+            if order.client_id:
+                self._remember(name, task)
+        return await asyncio.shield(task)
+
+    def under_way(self, workspace_id: str, conversation_id: str) -> set[asyncio.Task[Message]]:
+        """Return the sends of a conversation that are not settled yet."""
+        queue = self._queues.get((workspace_id, conversation_id))
+        return set() if queue is None else set(queue.tasks)
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        tasks = [task for queue in self._queues.values() for task in queue.tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _route(self, order: Order) -> Route:
+        """Find the way to the customer; a JID may be written to before it ever wrote."""
+        known = self._store.route(order.workspace_id, order.conversation_id)
+        if known is not None and order.number_id in (None, known.number_id):
+            return known
+        remote_jid = order.conversation_id if known is None else known.remote_jid
+        if "@" not in remote_jid or len(remote_jid) > _LONGEST_JID:
+            raise SendRefusedError("the conversation is unknown")
+        for name, instance in self._instances.items():
+            if instance.workspace_id != order.workspace_id:
+                continue
+            if order.number_id in (None, instance.whatsapp_number_id):
+                return Route(name, instance.whatsapp_number_id, remote_jid)
+        raise SendRefusedError("the workspace has no such WhatsApp number")
+
+    def _start(self, place: _Place, route: Route, order: Order) -> asyncio.Task[Message]:
+        queue = self._queues.setdefault(place, _Queue())
+        if len(queue.tasks) >= _MOST_WAITING:
+            raise SendRefusedError("too many messages of this conversation are waiting")
+        task = asyncio.create_task(self._send(queue.lock, route, order))
+        queue.tasks.add(task)
+        task.add_done_callback(lambda task: self._settled(place, task))
+        return task
+
+    def _settled(self, place: _Place, task: asyncio.Task[Message]) -> None:
+        queue = self._queues[place]
+        queue.tasks.discard(task)
+        if not queue.tasks:
+            del self._queues[place]
+        if not task.cancelled():
+            task.exception()  # seen: the one who asked may have gone
+
+    def _remember(self, name: tuple[str, ...], task: asyncio.Task[Message]) -> None:
+        self._by_client_id[name] = task
+        if len(self._by_client_id) > _MOST_REMEMBERED:
+            del self._by_client_id[next(iter(self._by_client_id))]
+
+        def forget_failed(task: asyncio.Task[Message]) -> None:
+            # "the same send, unless that one failed": a failed one may be tried again
+            failed = task.cancelled() or task.exception() is not None
+            if failed and self._by_client_id.get(name) is task:
+                del self._by_client_id[name]
+
+        task.add_done_callback(forget_failed)
+
+    async def _send(self, lock: asyncio.Lock, route: Route, order: Order) -> Message:
+        try:
+            async with asyncio.timeout(self._timeout_s), lock:
+                receipt = await self._provider.send(route, self._outgoing(order))
+                return self._enter(order, route, _sent(order, receipt))
+        except (ProviderError, TimeoutError) as error:
+            reason = str(error) or f"the provider did not answer within {self._timeout_s:g} s"
+            _log.warning("send failed", instance=route.instance, reason=reason)
+            self._enter(order, route, _failed(order))
+            raise SendFailedError(reason) from None
+
+    def _outgoing(self, order: Order) -> Outgoing:
+        quoted = self._store.message(order.workspace_id, order.reply_to or "")
+        quoted_key_id = None if quoted is None else (quoted.metadata or {}).get("providerMessageId")
+        return Outgoing(
+            type=order.type,
+            content=order.content,
+            attachment=order.attachment,
+            quoted_key_id=quoted_key_id,
+        )
+
+    def _enter(self, order: Order, route: Route, draft: Draft) -> Message:
+        """Enter the message; its conversation is opened anew, should the bounds have let it go."""
+        conversation_id = self._store.open(order.workspace_id, route)
+        return self._store.add(order.workspace_id, conversation_id, draft)
+
+
+def _sent(order: Order, receipt: Receipt) -> Draft:
+    return _draft(
+        order,
+        message_id(receipt.key_id),
+        Status.SENT,
+        provider_id=receipt.key_id,
+        second=receipt.second,
+    )
+
+
+def _failed(order: Order) -> Draft:
+    """A send tried again, and failing again, is still the one message that failed."""
+    tried = (order.workspace_id, order.conversation_id, order.user_id, order.client_id)
+    name = "\0".join(map(str, tried))
+    unique = uuid.uuid5(uuid.NAMESPACE_OID, name) if order.client_id else uuid.uuid4()
+    return _draft(order, f"failed-{unique}", Status.FAILED)
+
+
+def _draft(
+    order: Order,
+    id: str,
+    status: Status,
+    *,
+    provider_id: str | None = None,
+    second: int | None = None,
+) -> Draft:
+    attachments = () if order.attachment is None else (replace(order.attachment, message_id=id),)
+    return Draft(
+        id=id,
+        sender_id=order.user_id,
+        type=order.type,
+        content=order.content,
+        status=status,
+        second=second,
+        provider_id=provider_id,
+        client_id=order.client_id,
+        reply_to=order.reply_to,
+        attachments=attachments,
+    )
