@@ -9,11 +9,13 @@ way (`settle_us`). It was posted no earlier than it was meant for, so this never
 A message that the server did not accept need not arrive.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from locustfiles.engine.clock import SECOND_US
 from locustfiles.engine.receipts import Receipts
 from locustfiles.engine.schedule import Stream
 
@@ -41,8 +43,9 @@ class Tally(Struct):
     """Counts of messages, over one subscription or many: add them up with `+`.
 
     `expected` had to arrive or arrived anyway; `received` arrived, each counted once; `lost` had to
-    and did not. `missed` fell into a time without connection and were not sent again, which
-    Socket.IO does not promise: they are neither expected nor lost.
+    and did not (`lost_by_second`: by the second of the run's clock it was meant for). `missed` fell
+    into a time without connection and was not sent again, which Socket.IO does not promise: it is
+    neither expected nor lost.
     """
 
     expected: int = 0
@@ -51,15 +54,17 @@ class Tally(Struct):
     missed: int = 0
     duplicates: int = 0
     out_of_order: int = 0
+    lost_by_second: dict[int, int] = field(default_factory=dict)
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(
-            self.expected + other.expected,
-            self.received + other.received,
-            self.lost + other.lost,
-            self.missed + other.missed,
-            self.duplicates + other.duplicates,
-            self.out_of_order + other.out_of_order,
+            expected=self.expected + other.expected,
+            received=self.received + other.received,
+            lost=self.lost + other.lost,
+            missed=self.missed + other.missed,
+            duplicates=self.duplicates + other.duplicates,
+            out_of_order=self.out_of_order + other.out_of_order,
+            lost_by_second=dict(Counter(self.lost_by_second) + Counter(other.lost_by_second)),
         )
 
 
@@ -68,14 +73,17 @@ def account(windows: Sequence[Window], stream: Stream, receipts: Receipts, settl
     had_to = _sequences(stream, _required(windows, settle_us))
     missable = _sequences(stream, _gaps(windows, settle_us))
     received = receipts.count(0, stream.count)
-    lost = _absent(had_to, stream, receipts)
+    lost = Counter(
+        stream.schedule.intended_us(n) // SECOND_US for n in _absent(had_to, stream, receipts)
+    )
     return Tally(
-        expected=received + lost,
+        expected=received + lost.total(),
         received=received,
-        lost=lost,
-        missed=_absent(missable, stream, receipts),
+        lost=lost.total(),
+        missed=sum(1 for _ in _absent(missable, stream, receipts)),
         duplicates=receipts.duplicates,
         out_of_order=receipts.out_of_order,
+        lost_by_second=dict(lost),
     )
 
 
@@ -105,11 +113,9 @@ def _sequences(stream: Stream, times: Iterable[tuple[int, int]]) -> list[tuple[i
     return [(start, min(end, stream.count)) for start, end in bounds]
 
 
-def _absent(ranges: Iterable[tuple[int, int]], stream: Stream, receipts: Receipts) -> int:
-    """How many accepted messages within `ranges` did not arrive."""
-    absent = 0
+def _absent(ranges: Iterable[tuple[int, int]], stream: Stream, receipts: Receipts) -> Iterator[int]:
+    """The accepted messages within `ranges` that did not arrive."""
+    unaccepted = frozenset(stream.unaccepted)
     for start, end in ranges:
-        if end > start:
-            absent += end - start - receipts.count(start, end)
-            absent -= sum(start <= n < end and n not in receipts for n in stream.unaccepted)
-    return absent
+        for first, last in receipts.gaps(start, end):
+            yield from (n for n in range(first, last) if n not in unaccepted)

@@ -6,6 +6,7 @@ takes long does not hold up the next one (open model).
 """
 
 import asyncio
+import itertools
 import random
 import ssl
 import time
@@ -37,17 +38,13 @@ class Conversation(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """What to publish: `rate` messages a second over all `conversations`, of `text_bytes` each.
-
-    `limit` ends the stream after so many messages; None goes on until it is stopped.
-    """
+    """What to publish: `rate` messages a second over all `conversations`, of `text_bytes` each."""
 
     webhook_url: str
     conversations: Sequence[Conversation]
     rate: float
     text_bytes: int
     run: int
-    limit: int | None = None
     tls: ssl.SSLContext | None = None
 
 
@@ -80,7 +77,7 @@ class _Outgoing:
 
 
 class Publisher:
-    """Posts a plan's messages from `start` until its limit, or until `finish`."""
+    """Posts a plan's messages from `start` until `finish`."""
 
     def __init__(self, engine: Engine, plan: Plan) -> None:
         self._engine = engine
@@ -91,10 +88,9 @@ class Publisher:
         self._headers = {"Content-Type": "application/json"}
         self._timer: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
-        self.done = asyncio.Event()
 
     async def start(self) -> None:
-        """Fix the schedule and begin; `done` is set when the plan's limit is reached."""
+        """Fix the schedule and begin."""
         plan = self._plan
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=_MOST_POSTS, ssl=plan.tls or True),
@@ -120,17 +116,12 @@ class Publisher:
         return [outgoing.stream() for outgoing in self._outgoing]
 
     async def _publish(self) -> None:
-        limit = self._plan.limit
-        number = 0
         clock = self._engine.clock
-        while limit is None or number < limit:
-            outgoing = self._outgoing[number % len(self._outgoing)]
+        for outgoing in itertools.cycle(self._outgoing):
             due_us = outgoing.schedule.intended_us(outgoing.count)
             # Also when late: the loop must get round to the posts and the sockets in between.
             await asyncio.sleep(max(0, due_us - clock.now_us()) / SECOND_US)
             self._post_next(outgoing, due_us)
-            number += 1
-        self.done.set()
 
     def _post_next(self, outgoing: _Outgoing, due_us: int) -> None:
         now_us = self._engine.clock.now_us()
@@ -157,24 +148,29 @@ class Publisher:
             second=int(time.time()),
             push_name="Load",
         )
-        publishing = self._engine.ledger.publishing
         try:
             async with self._session.post(
                 self._plan.webhook_url, data=msgspec.json.encode(body), headers=self._headers
             ) as response:
                 await response.read()
-                accepted = response.status < 300
+                status: int | None = response.status
+                reason = f"the webhook answered {status}"
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            publishing.unknown += 1
-            self._engine.ledger.error(f"a post to the webhook was not answered: {error!r}"[:200])
-            accepted = False
+            status = None
+            reason = f"a post to the webhook was not answered: {error!r}"[:200]
+        self._note(outgoing, stamp.sequence, status, reason)
+
+    def _note(self, outgoing: _Outgoing, sequence: int, status: int | None, reason: str) -> None:
+        """Account for the answer to a post; `status` is None where there was none."""
+        ledger = self._engine.ledger
+        if status is not None and status < 300:
+            ledger.publishing.accepted += 1
+            ledger.second(self._engine.clock.now_us()).published += 1
         else:
-            if accepted:
-                publishing.accepted += 1
-                self._engine.ledger.second(self._engine.clock.now_us()).published += 1
+            outgoing.unaccepted.append(sequence)
+            ledger.error(reason)
+            if status is None:
+                ledger.publishing.unknown += 1
             else:
-                publishing.refused += 1
-                self._engine.ledger.error(f"the webhook answered {response.status}")
-        if not accepted:
-            outgoing.unaccepted.append(stamp.sequence)
-        outgoing.on_answer(stamp.sequence)
+                ledger.publishing.refused += 1
+        outgoing.on_answer(sequence)

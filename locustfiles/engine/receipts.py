@@ -59,14 +59,21 @@ class Receipts:
             ends.insert(at, sequence + 1)
         return True
 
-    def __contains__(self, sequence: int) -> bool:
-        at = bisect_right(self._starts, sequence)
-        return at > 0 and sequence < self._ends[at - 1]
-
     def count(self, start: int, end: int) -> int:
         """How many of the numbers from `start` up to but not including `end` have arrived."""
         overlaps = (min(end, e) - max(start, s) for s, e in self.ranges())
         return sum(overlap for overlap in overlaps if overlap > 0)
+
+    def gaps(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The ranges within `start` to `end` that have not arrived, ascending."""
+        for received_from, received_to in self.ranges():
+            if received_from >= end:
+                break
+            if start < received_from:
+                yield start, received_from
+            start = max(start, received_to)
+        if start < end:
+            yield start, end
 
     def ranges(self) -> Iterator[tuple[int, int]]:
         """The ranges received, ascending, each as first and one past the last."""

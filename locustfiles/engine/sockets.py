@@ -6,7 +6,7 @@ Everything here runs on the engine's loop.
 import asyncio
 import random
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -90,7 +90,7 @@ class Socket:
         self._returning: asyncio.Task[None] | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._wanted: set[str] = set()
-        self._was_subscribed = False
+        self.was_subscribed = False
         self.listener: Listener | None = None
 
     @property
@@ -116,8 +116,8 @@ class Socket:
         self._wanted.add(conversation_id)
         took = await self._subscribe(conversation_id)
         self._engine.ledger.subscribe.record(took)
-        if not self._was_subscribed:
-            self._was_subscribed = True
+        if not self.was_subscribed:
+            self.was_subscribed = True
             self._engine.ledger.subscribed += 1
         return took
 
@@ -149,12 +149,11 @@ class Socket:
             self._engine.ledger.second(now).disconnects += 1
             await connection.close()
 
-    def tally(self, streams: Iterable[Stream], settle_us: int) -> Tally:
-        """What the published `streams` owed this socket, and what became of it."""
+    def tally(self, streams: Mapping[str, Iterable[Stream]], settle_us: int) -> Tally:
+        """What the published streams, by conversation, owed this socket, and what became of it."""
         total = Tally()
-        for stream in streams:
-            subscription = self._subscriptions.get(stream.conversation_id)
-            if subscription is not None:
+        for conversation_id, subscription in self._subscriptions.items():
+            for stream in streams.get(conversation_id, ()):
                 receipts = subscription.receipts.get(stream.id) or Receipts()
                 total += account(subscription.windows, stream, receipts, settle_us)
         return total
@@ -217,15 +216,14 @@ class Socket:
     async def _dial(self) -> None:
         target = self._target
         auth = {"token": target.token(), "workspaceId": target.workspace_id}
-        second = self._engine.ledger.second
         try:
             self._connection = await dial(
                 target.url, auth, self, timeout_s=target.timeout_s, tls=target.tls
             )
         except ConnectFailed:
-            second(self._engine.clock.now_us()).connect_failures += 1
+            self._engine.second().connect_failures += 1
             raise
-        second(self._engine.clock.now_us()).connects += 1
+        self._engine.second().connects += 1
 
     async def _subscribe(self, conversation_id: str) -> int:
         if self._connection is None:

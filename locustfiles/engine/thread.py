@@ -17,7 +17,7 @@ from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
 
 from locustfiles.engine.clock import SECOND_US, Clock
-from locustfiles.engine.ledger import Ledger
+from locustfiles.engine.ledger import Ledger, Second
 
 __all__ = ["Engine"]
 
@@ -84,6 +84,10 @@ class Engine:
         """From the loop: have `work` run in gevent's hub, where it must not block."""
         self._answers.append(work)
         self._wake_hub.send()
+
+    def second(self) -> Second:
+        """The present second of the ledger; on the loop, and never kept over an await."""
+        return self.ledger.second(self.clock.now_us())
 
     def take_ledger(self) -> Ledger:
         """Hand over what was seen since the last time, and begin anew."""

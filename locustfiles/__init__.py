@@ -1,0 +1,10 @@
+"""What `locust -f` runs, and the socket engine beneath it.
+
+- `subscribers`, `agents`: locustfiles to run
+- `users`: the users they are made of, and an abstract one to build on
+- `options`, `preflight`: what is asked of a run, checked before it begins
+- `load`: one process's part of a run; `crew`: all of them; `lead`: who leads them
+- `lifecycle`: all of this hooked into Locust's events
+- `statistics`, `progress`, `results`: what is seen on Locust's pages, the terminal, in the record
+- `engine/`: the sockets, the publisher and the accounting
+"""

@@ -1,0 +1,146 @@
+"""Who leads a run: the master, or the one process of a run without workers.
+
+Follows Locust's life cycle: `begin` at test_start, `spawned` at spawning_complete, `finish` at
+test_stopping, while all users still live, and `conclude` at test_stop, with the record and reports.
+"""
+
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import gevent
+from locust.env import Environment
+from locust.runners import MasterRunner
+
+from locustfiles.crew import Crew
+from locustfiles.engine.accounting import Tally
+from locustfiles.engine.clock import Clock
+from locustfiles.engine.ledger import Ledger
+from locustfiles.load import Load
+from locustfiles.options import Options
+from locustfiles.results import Outcome, build
+from reports import record as report
+from reports.junit import write_junit
+from reports.page import write_page
+
+__all__ = ["COULD_NOT_RUN", "Lead"]
+
+COULD_NOT_RUN: Final = 3
+"""Exit code; 0 pass, 1 thresholds failed and 4 invalid come from the verdict, 2 is usage."""
+
+_CONNECTED_S: Final = 30.0  # beyond it publishing begins all the same; who is missing is reported
+_ASK_S: Final = 0.2
+
+_log = logging.getLogger(__name__)
+
+
+class Lead:
+    """A run from its first moment to its record; may lead several in a row (the web UI)."""
+
+    def __init__(self, environment: Environment, crew: Crew) -> None:
+        self._environment = environment
+        self._crew = crew
+        self._clock = Clock()
+        self._publishing: gevent.Greenlet[..., None] | None = None
+        self.options: Options | None = None
+        self.run: int | None = None
+        self.ledger = Ledger()
+        self.tally = Tally()
+        self.record: report.RunRecord | None = None
+        self.publishing_since: float | None = None
+        self.draining = False
+        self._started = 0.0
+        self._began_us = 0
+        self._workers = 0
+
+    def begin(self, options: Options) -> None:
+        """A run begins: its tag and its clock go to everyone."""
+        self.options = options
+        self.ledger, self.tally = Ledger(), Tally()
+        self.record = None
+        self._started, self._began_us = time.time(), self._clock.now_us()
+        self._publishing = None
+        self.publishing_since, self.draining = None, False
+        runner = self._environment.runner
+        self._workers = runner.worker_count if isinstance(runner, MasterRunner) else 0
+        self.run = Load.new_run()
+        self._crew.begin(self.run)
+
+    def spawned(self) -> None:
+        """All users were started: publish once they are subscribed, for as long as was asked."""
+        if self.run is not None and self._publishing is None:
+            self._publishing = gevent.spawn(self._publish)
+
+    def add(self, run: int | None, seen: Ledger) -> None:
+        """Add what a process saw; what is left of another run is dropped."""
+        if run == self.run:
+            self.ledger.merge(seen)
+
+    def finish(self) -> None:
+        """The run stops, its users still live: end the publishing, drain, collect the rest."""
+        if self.run is None or self.options is None:
+            return
+        if self._publishing is not None and self._publishing is not gevent.getcurrent():
+            self._publishing.kill()
+        self.draining = True
+        streams = self._crew.finish_publishing()
+        tally, rest = self._crew.drain(streams, self.options.settle_seconds)
+        self.add(self.run, rest)
+        self.tally = tally
+        self.run = None
+        self.record = build(self._outcome(self.options))
+
+    def conclude(self) -> dict[str, Path]:
+        """The run is over: write its reports, and say where. Raises `ReportError`."""
+        if self.record is None or self.options is None or not self.options.out:
+            return {}
+        moment = datetime.fromtimestamp(self._started, UTC).strftime("%Y%m%d-%H%M%S")
+        folder = Path(self.options.out) / (self.options.run_name or moment)
+        files = {
+            "report": folder / "report.html",
+            "record": folder / "run.json",
+            "junit": folder / "junit.xml",
+        }
+        report.write(self.record, files["record"])
+        write_page(self.record, files["report"])
+        write_junit(self.record, files["junit"])
+        return files
+
+    def _publish(self) -> None:
+        """Runs in a greenlet of its own until the publishing has lasted long enough."""
+        assert self.options is not None
+        deadline = time.monotonic() + _CONNECTED_S
+        while self._crew.waiting() and time.monotonic() < deadline:
+            gevent.sleep(_ASK_S)
+        self._crew.publish()
+        self.publishing_since = time.monotonic()
+        if self.options.publish_seconds:
+            gevent.sleep(self.options.publish_seconds)
+            self._end_run()
+
+    def _end_run(self) -> None:
+        runner, options = self._environment.runner, self._environment.parsed_options
+        if runner is None:
+            return
+        if options is not None and options.headless:
+            runner.quit()
+        else:
+            runner.stop()
+
+    def _outcome(self, options: Options) -> Outcome:
+        runner = self._environment.runner
+        return Outcome(
+            options=options,
+            users=runner.target_user_count if runner is not None else 0,
+            started=self._started,
+            began_us=self._began_us,
+            ended_us=self._clock.now_us(),
+            ledger=self.ledger,
+            tally=self.tally,
+            workers=self._workers,
+            hosts=self._crew.hosts,
+            clock_error_us=self._crew.clock_error_us,
+            silent=self._crew.silent,
+        )

@@ -1,0 +1,181 @@
+"""The harness in Locust's life: importing this module hooks it into every process of a run.
+
+`users` imports it, so any locustfile that subclasses one of our users gets all of it: the options,
+the engine, the publishing, the accounting and the reports.
+"""
+
+import logging
+import sys
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any, Final
+
+import gevent
+from locust import events
+from locust.env import Environment
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+
+from locustfiles import preflight, statistics
+from locustfiles.crew import LocalCrew, RemoteCrew, serve
+from locustfiles.engine.ledger import Ledger
+from locustfiles.engine.thread import Engine
+from locustfiles.lead import COULD_NOT_RUN, Lead
+from locustfiles.load import Load
+from locustfiles.options import OptionError, Options, add_arguments
+from locustfiles.progress import Progress
+from reports.files import ReportError
+from reports.summary import print_summary
+from reports.thresholds import EXIT_CODES
+
+__all__ = ["load_of"]
+
+_USAGE: Final = 2
+
+_log = logging.getLogger(__name__)
+_loads: dict[int, Load] = {}
+
+
+def load_of(environment: Environment) -> Load:
+    """Return this process's part of the run; users get their sockets from it."""
+    return _loads[id(environment)]
+
+
+def _on_parser(parser: ArgumentParser, **_: Any) -> None:
+    add_arguments(parser)
+
+
+def _on_init(environment: Environment, **_: Any) -> None:
+    logging.getLogger("picows").setLevel(logging.WARNING)  # it tells of each connection
+    runner = environment.runner
+    if isinstance(runner, MasterRunner):
+        lead = Lead(environment, RemoteCrew(runner))
+        _collect_reports(environment, lead)
+        _follow(environment, lead, None)
+    elif isinstance(runner, WorkerRunner):
+        load = _new_load(environment)
+        serve(load, runner)
+        _report_to_master(environment, load)
+        _work(environment, load)
+    elif isinstance(runner, LocalRunner):
+        load = _new_load(environment)
+        lead = Lead(environment, LocalCrew(load))
+        load.on_ledger.append(lambda _: lead.add(load.run, load.take()))
+        _follow(environment, lead, load)
+        _work(environment, load)
+
+
+def _new_load(environment: Environment) -> Load:
+    load = _loads[id(environment)] = Load()
+    load.on_ledger.append(lambda seen: statistics.feed(environment.stats, seen))
+    return load
+
+
+def _follow(environment: Environment, lead: Lead, load: Load | None) -> None:
+    """In the leading process: begin, end and judge each run."""
+    headless = environment.parsed_options is not None and environment.parsed_options.headless
+    if headless:
+        try:
+            _check(environment, load)
+        except OptionError as error:
+            _exit(error, _USAGE)
+        except preflight.PreflightError as error:
+            _exit(error, COULD_NOT_RUN)
+    progress = Progress(environment, lead)
+
+    def begin(**_: Any) -> None:
+        try:
+            # The form of the web UI may have changed any option since the last run.
+            options = _options(environment) if headless else _check(environment, load)
+        except (OptionError, preflight.PreflightError) as error:
+            _log.error("%s", error)
+            environment.process_exit_code = COULD_NOT_RUN
+            if environment.runner is not None:
+                gevent.spawn(environment.runner.stop)
+            return
+        lead.begin(options)
+        progress.begin()
+
+    def conclude(**_: Any) -> None:
+        progress.end()
+        if lead.record is None:
+            return
+        environment.process_exit_code = EXIT_CODES[lead.record.verdict]
+        files: dict[str, Path] = {}
+        try:
+            files = lead.conclude()
+        except ReportError as error:
+            _log.error("%s", error)
+            environment.process_exit_code = COULD_NOT_RUN
+        print_summary(lead.record, files)
+
+    def quitting(**_: Any) -> None:
+        # Ctrl-C and SIGTERM come here with the run still on, and its exit code is decided next.
+        if environment.runner is not None:
+            environment.runner.stop()
+
+    hooks = environment.events
+    hooks.test_start.add_listener(begin)
+    hooks.spawning_complete.add_listener(lambda **_: lead.spawned())
+    hooks.test_stopping.add_listener(lambda **_: lead.finish())
+    hooks.test_stop.add_listener(conclude)
+    hooks.quitting.add_listener(quitting)
+
+
+def _work(environment: Environment, load: Load) -> None:
+    """In a process with users: begin and end its part of each run."""
+
+    def begin(**_: Any) -> None:
+        if load.run is not None:
+            load.begin(_options(environment), max(0, environment.runner.worker_index))  # type: ignore[union-attr]
+
+    def quitting(**_: Any) -> None:
+        load.end()
+        load.engine.close()
+
+    hooks = environment.events
+    hooks.test_start.add_listener(begin)
+    hooks.test_stop.add_listener(lambda **_: load.end())
+    hooks.quit.add_listener(quitting)
+
+
+def _report_to_master(environment: Environment, load: Load) -> None:
+    def report(client_id: str, data: dict[str, Any], **_: Any) -> None:
+        data["chatengine"] = (load.run, load.take().to_bytes())
+
+    environment.events.report_to_master.add_listener(report)
+
+
+def _collect_reports(environment: Environment, lead: Lead) -> None:
+    def collect(client_id: str, data: dict[str, Any], **_: Any) -> None:
+        run, packed = data.pop("chatengine", (None, b""))
+        if run is not None:
+            lead.add(run, Ledger.from_bytes(packed))
+
+    environment.events.worker_report.add_listener(collect)
+
+
+def _options(environment: Environment) -> Options:
+    return Options.read(environment.host, vars(environment.parsed_options))
+
+
+def _check(environment: Environment, load: Load | None) -> Options:
+    """Read the options and try the server; raises `OptionError` or `PreflightError`."""
+    options = _options(environment)
+    engine = Engine() if load is None else load.engine
+    try:
+        preflight.check(engine, options, time.time())
+    finally:
+        if load is None:
+            engine.close()
+    return options
+
+
+def _exit(error: Exception, code: int) -> None:
+    """End the process with one sentence; nothing has been started yet."""
+    print(f"chatengine-harness: {error}", file=sys.stderr)
+    sys.exit(code)
+
+
+events.init_command_line_parser.add_listener(_on_parser)
+events.init.add_listener(_on_init)
