@@ -14,7 +14,7 @@ import click
 import msgspec
 import uvloop
 
-from fakes.environment import Instance, Secret
+from fakes.environment import Environment, Instance, Secret, SettingsError
 from fakes.evolution.background import background
 from fakes.evolution.bodies import Contact, Content, Kind
 from fakes.evolution.customers import Simulation
@@ -123,8 +123,12 @@ def _only(instance: str) -> EvolutionSettings:
 def _play(webhook: str, play: Callable[[WebhookCaller], Coroutine[Any, Any, object]]) -> None:
     """Run `play` to its end or until a signal, print what its calls came to, and exit."""
     log_json_lines()
+    try:
+        retry = RetrySettings.read(Environment(os.environ))
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        caller = runner.run(_played(webhook, play))
+        caller = runner.run(_played(webhook, retry, play))
     print(msgspec.json.encode({"outcomes": caller.outcomes}).decode())
     if caller.unanswered:
         print(f"ChatEngine did not take everything at {webhook}", file=sys.stderr)
@@ -132,9 +136,11 @@ def _play(webhook: str, play: Callable[[WebhookCaller], Coroutine[Any, Any, obje
 
 
 async def _played(
-    webhook: str, play: Callable[[WebhookCaller], Coroutine[Any, Any, object]]
+    webhook: str,
+    retry: RetrySettings,
+    play: Callable[[WebhookCaller], Coroutine[Any, Any, object]],
 ) -> WebhookCaller:
-    async with signalled() as stop, calling(webhook, RetrySettings()) as caller:
+    async with signalled() as stop, calling(webhook, retry) as caller:
         playing = asyncio.create_task(play(caller))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait((playing, stopping), return_when=asyncio.FIRST_COMPLETED)

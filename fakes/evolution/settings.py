@@ -26,6 +26,18 @@ class RetrySettings(Struct, frozen=True, kw_only=True):
     longest_delay_s: float = 10.0
     timeout_s: float = 10.0
 
+    @classmethod
+    def read(cls, environment: Environment) -> "RetrySettings":
+        """Read `WEBHOOK_ATTEMPTS`, `WEBHOOK_RETRY_MS`, `WEBHOOK_TIMEOUT_MS`."""
+        usual = cls()
+        first_ms = round(usual.first_delay_s * 1000)
+        timeout_ms = round(usual.timeout_s * 1000)
+        return cls(
+            attempts=environment.whole("WEBHOOK_ATTEMPTS", usual.attempts, low=1, high=100),
+            first_delay_s=environment.whole("WEBHOOK_RETRY_MS", first_ms, high=_LONGEST_MS) / 1e3,
+            timeout_s=environment.whole("WEBHOOK_TIMEOUT_MS", timeout_ms, low=1) / 1e3,
+        )
+
 
 class EvolutionSettings(Struct, frozen=True, kw_only=True):
     """Everything the fake provider needs to run; `webhook_url` None: nobody is called yet."""
@@ -56,7 +68,7 @@ class EvolutionSettings(Struct, frozen=True, kw_only=True):
             webhook_url=url,
             control=ControlSettings.read(environment),
             plan=_plan(environment),
-            retry=_retry(environment),
+            retry=RetrySettings.read(environment),
             kept=environment.whole("KEPT", 10_000, low=1, high=10_000_000),
         )
 
@@ -74,18 +86,6 @@ def _plan(environment: Environment) -> Plan:
     echo = environment.flag("ECHO", True)
     steps = (step for step in DEFAULT_PLAN.steps if echo or step.event != "echo")
     return Plan(steps=tuple(map(timed, steps)))
-
-
-def _retry(environment: Environment) -> RetrySettings:
-    usual = RetrySettings()
-    first_delay_ms = round(usual.first_delay_s * 1000)
-    timeout_ms = round(usual.timeout_s * 1000)
-    return RetrySettings(
-        attempts=environment.whole("WEBHOOK_ATTEMPTS", usual.attempts, low=1, high=100),
-        first_delay_s=environment.whole("WEBHOOK_RETRY_MS", first_delay_ms, high=_LONGEST_MS) / 1e3,
-        timeout_s=environment.whole("WEBHOOK_TIMEOUT_MS", timeout_ms, low=1, high=_LONGEST_MS)
-        / 1e3,
-    )
 
 
 def webhook_address(text: str) -> str | None:

@@ -1,0 +1,65 @@
+"""Listening: free and taken ports, the limit of open files."""
+
+from __future__ import annotations
+
+import resource
+import socket
+
+import pytest
+from aiohttp import ClientSession, web
+
+from fakes.serving import CouldNotListen, listening_socket, raise_open_file_limit, serving
+
+
+async def hello(request: web.Request) -> web.Response:
+    return web.Response(text="hello")
+
+
+async def test_an_application_is_served_for_as_long_as_the_block_lasts() -> None:
+    """It answers on the port that is told, and after the block nobody listens there."""
+    app = web.Application()
+    app.router.add_get("/", hello)
+    async with (
+        serving(app, "127.0.0.1", 0) as port,
+        ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/") as response,
+    ):
+        assert await response.text() == "hello"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=1)
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("127.0.0.1", "the port is taken"),
+        ("192.0.2.1", "not an address of this machine"),  # RFC 5737: for documentation alone
+    ],
+)
+async def test_a_port_that_cannot_be_had_is_one_sentence(host: str, reason: str) -> None:
+    """The error carries host, port and reason; its text is the sentence to show."""
+    with listening_socket("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CouldNotListen) as caught:
+            async with serving(web.Application(), host, port):
+                pytest.fail("it was served")
+    assert (caught.value.host, caught.value.port) == (host, port)
+    assert str(caught.value) == f"cannot listen on {host}:{port}: {reason}"
+
+
+def test_a_host_that_is_none_cannot_be_listened_on() -> None:
+    """A name that does not resolve is told as such, not as a traceback."""
+    with pytest.raises(CouldNotListen, match=r"cannot listen on no host\.invalid:0: "):
+        listening_socket("no host.invalid", 0)
+
+
+def test_the_limit_of_open_files_is_raised_to_the_hard_one() -> None:
+    """The soft limit becomes what the machine allows, and is told."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, before[1]), before[1]))
+    try:
+        raised = raise_open_file_limit()
+        assert raised == resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 256
+        assert raise_open_file_limit() == raised
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
