@@ -108,8 +108,8 @@ class Frame:
 
     def count_axis(self, high: float, unit: str = "") -> tuple[Scale, Markup]:
         """The vertical scale from 0 to `high`, and its axis."""
-        scale = scales.linear(0, max(1.0, high), self.y1, self.top)
         ticks = scales.linear_ticks(max(1.0, high), max(2, (self.y1 - self.top) // 36))
+        scale = scales.linear(0, ticks[-1], self.y1, self.top)
         return scale, self.y_axis(scale, [(at, f"{at:,g}{unit}") for at in ticks])
 
 

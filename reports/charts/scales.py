@@ -58,11 +58,9 @@ def percentile(highest: float, start: float, end: float) -> Scale:
 
 
 def linear_ticks(high: float, most: int) -> list[float]:
-    """Round values from 0 to `high`, `most` of them at the most."""
-    if high <= 0:
-        return [0]
+    """Round values from 0 to the first that is not below `high`, in `most` steps or fewer."""
     step = _round_up(high / most)
-    return [number * step for number in range(int(high / step + 1e-9) + 1)]
+    return [number * step for number in range(math.ceil(high / step - 1e-9) + 1)]
 
 
 def log_ticks(low: float, high: float, most: int) -> list[float]:
