@@ -61,11 +61,9 @@ def _plain(text: str) -> Text:
 
 def _verdict(record: RunRecord) -> Text:
     """The verdict and what it is on."""
-    line = Text(_VERDICTS[record.verdict], style=_STYLES[record.verdict])
     subscribers = words.plural(record.subscribers.requested, "subscriber")
-    return line.append_text(
-        _plain(f"  {record.target}, {subscribers}, {words.duration(record.duration_s)}")
-    )
+    on = f"  {record.target}, {subscribers}, {words.duration(record.duration_s)}"
+    return Text.assemble((_VERDICTS[record.verdict], _STYLES[record.verdict]), _plain(on))
 
 
 def _accounts(record: RunRecord) -> Table:

@@ -79,7 +79,8 @@ def percentile_ticks(highest: float) -> list[float]:
 
 def time_ticks(seconds: float, most: int) -> list[int]:
     """Round moments from 0 to `seconds`, `most` of them at the most."""
-    step = next((step for step in _TIME_STEPS if seconds / step < most), 86400)
+    days = 86400 * math.ceil((seconds + 1) / (86400 * most))
+    step = next((step for step in _TIME_STEPS if seconds / step < most), days)
     return list(range(0, math.floor(seconds) + 1, step))
 
 

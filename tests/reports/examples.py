@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,23 +24,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+@cache
 def healthy(seconds: int = 60, subscribers: int = 2000, rate: int = 5) -> RunRecord:
     """All delivered, p99 well within the promise."""
     return judged(Simulation(seconds, subscribers, rate).record(), default_limits())
 
 
+@cache
 def failed() -> RunRecord:
     """A stall in the middle, with connections lost, deliveries lost, repeated and reordered."""
     record = Simulation(60, 2000, 5, stall=range(28, 33), seed=2).record()
     return judged(record, default_limits(reconnecting=True))
 
 
+@cache
 def invalid() -> RunRecord:
     """The generator could not keep up: late intervals and a late publisher."""
     record = Simulation(60, 2000, 5, late=range(21, 60, 4), seed=3).record()
     return judged(record, default_limits())
 
 
+@cache
 def unmeasured() -> RunRecord:
     """Nobody connected, so there is nothing to tell."""
     record = healthy(seconds=3)
@@ -79,12 +84,14 @@ def unmeasured() -> RunRecord:
     return judged(record, default_limits())
 
 
+@cache
 def hour() -> RunRecord:
     """An hour, with a stall of half a minute."""
-    record = Simulation(3600, 2000, 5, stall=range(1800, 1830), seed=4).record()
+    record = Simulation(3600, 2000, 5, stall=range(1800, 1830), seed=4, samples=40).record()
     return judged(record, default_limits())
 
 
+@cache
 def hostile() -> RunRecord:
     """A run whose server and options try to break out of the page."""
     attack = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;{{ 7*7 }}"

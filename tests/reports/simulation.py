@@ -22,9 +22,6 @@ from reports.record import (
     Subscribers,
 )
 
-SAMPLES = 300
-"""Latencies drawn for each second; each stands for its share of the second's deliveries."""
-
 ENVIRONMENT = Environment(
     python="3.12.4",
     platform="Linux-6.8.0-x86_64-with-glibc2.39",
@@ -43,6 +40,8 @@ class Simulation:
     stall: range = range(0)
     late: range = range(0)
     seed: int = 1
+    samples: int = 300
+    """Latencies drawn for each second; each stands for its share of the second's deliveries."""
     latency: Histogram = field(default_factory=Histogram)
     server: Histogram = field(default_factory=Histogram)
     lag: Histogram = field(default_factory=Histogram)
@@ -93,8 +92,8 @@ class Simulation:
         stalled = number in self.stall
         lost = due // 7 if stalled else 0
         lags = [self._lag(random, number) for _ in range(self.rate)]
-        for draw in range(min(SAMPLES, due - lost)):
-            weight = (due - lost + draw) // SAMPLES if due - lost > SAMPLES else 1
+        for draw in range(min(self.samples, due - lost)):
+            weight = max(1, (due - lost + draw) // self.samples)
             server_us = int(random.lognormvariate(math.log(4_200), 0.45))
             if stalled:
                 server_us += int((self.stall.stop - number - random.random()) * 500_000)
