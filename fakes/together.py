@@ -1,0 +1,87 @@
+"""All the fakes in one process, over one set of data: each knows where the others are."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from chatengine.events import WEBHOOK_PATH
+from fakes.chatengine.app import RunningChatEngine, running_chatengine
+from fakes.chatengine.settings import ChatEngineSettings, ProviderSettings
+from fakes.control import ControlSettings
+from fakes.environment import Instance, Secret
+from fakes.evolution.running import Evolution, running_evolution
+from fakes.evolution.settings import EvolutionSettings
+from fakes.serving import listening_socket
+
+__all__ = ["FakesSettings", "RunningFakes", "running_fakes"]
+
+
+class FakesSettings(Struct, frozen=True, kw_only=True):
+    """What the fakes share; a port of 0 is a free one.
+
+    `folder` is where the tokens of the control interfaces go, None: where each fake puts its own.
+    """
+
+    secret: Secret
+    instances: dict[str, Instance]
+    host: str = "127.0.0.1"
+    chatengine_port: int = 0
+    evolution_port: int = 0
+    cors_allowed_origins: tuple[str, ...] = ()
+    folder: Path | None = None
+
+
+class RunningFakes(Struct, frozen=True):
+    """The fakes while they run."""
+
+    chatengine: RunningChatEngine
+    evolution: Evolution
+
+
+@asynccontextmanager
+async def running_fakes(settings: FakesSettings) -> AsyncIterator[RunningFakes]:
+    """Run ChatEngine and its provider within the block; raises `CouldNotListen`."""
+    key = Secret(secrets.token_urlsafe(24))
+    # Each has to know the other's address before it runs, so one port is chosen beforehand.
+    port = settings.chatengine_port or _free_port(settings.host)
+    async with AsyncExitStack() as stack:
+        evolution = await stack.enter_async_context(
+            running_evolution(
+                EvolutionSettings(
+                    instances=settings.instances,
+                    api_key=key,
+                    host=settings.host,
+                    port=settings.evolution_port,
+                    webhook_url=f"http://{settings.host}:{port}{WEBHOOK_PATH}",
+                    control=_control(settings, "evolution"),
+                )
+            )
+        )
+        chatengine = await stack.enter_async_context(
+            running_chatengine(
+                ChatEngineSettings(
+                    secret=settings.secret,
+                    instances=settings.instances,
+                    host=settings.host,
+                    port=port,
+                    provider=ProviderSettings(url=evolution.url, api_key=key),
+                    cors_allowed_origins=settings.cors_allowed_origins,
+                    control=_control(settings, "chatengine"),
+                )
+            )
+        )
+        yield RunningFakes(chatengine, evolution)
+
+
+def _control(settings: FakesSettings, name: str) -> ControlSettings:
+    folder = settings.folder
+    return ControlSettings(token_file=None if folder is None else folder / f"{name}-control.token")
+
+
+def _free_port(host: str) -> int:
+    with listening_socket(host, 0) as listener:
+        port: int = listener.getsockname()[1]
+    return port

@@ -1,0 +1,1 @@
+"""The command line, `chatengine-harness`: it knows all rooms and puts them to work."""

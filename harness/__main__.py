@@ -1,0 +1,5 @@
+"""`python -m harness` is `chatengine-harness`."""
+
+from harness.cli import main
+
+main()

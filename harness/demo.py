@@ -1,0 +1,121 @@
+"""`chatengine-harness demo`: the whole slice on one machine, with embedded fakes.
+
+The fakes are one process and Locust another (with workers, several), as they would be in earnest:
+what is measured crosses real sockets between processes that do not share an interpreter.
+"""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import locustfiles
+from harness.exits import CouldNotRun
+
+__all__ = ["Plan", "run"]
+
+_AGENTS_TO_A_WORKSPACE: Final = 100
+_CONVERSATIONS_TO_A_WORKSPACE: Final = 2
+_START_S: Final = 30.0
+_END_S: Final = 10.0
+
+# The promises of section 9, and of our own fakes 100 %, once and in order.
+_THRESHOLDS: Final = (
+    "p99<100ms, delivered>=100%, duplicates<=0, out_of_order<=0, connect_success_ratio>99%, "
+    "accepted_ratio>=100%"
+)
+
+
+class Plan(NamedTuple):
+    """The command's options."""
+
+    subscribers: int
+    seconds: float
+    rate: float
+    spawn_rate: float
+    workers: int
+    out: Path
+    run_name: str
+
+
+def run(plan: Plan) -> int:
+    """Run the demo; the exit code of its verdict. Raises `CouldNotRun`."""
+    workspaces = -(-plan.subscribers // _AGENTS_TO_A_WORKSPACE)
+    instances = ",".join(f"load-{n}=workspace-{n}" for n in range(1, workspaces + 1))
+    environment = dict(os.environ)
+    environment.setdefault("CHATENGINE_JWT_SECRET", secrets.token_urlsafe(32))
+    with tempfile.TemporaryDirectory(prefix="chatengine-demo-") as folder:
+        private = Path(folder)
+        with _fakes(instances, private, environment) as url:
+            return _locust(plan, url, instances, private, environment)
+
+
+@contextmanager
+def _fakes(instances: str, folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """Run the fakes in a process of their own; yields ChatEngine's URL."""
+    command = [
+        *(sys.executable, "-m", "harness", "fakes", "--instances", instances),
+        *("--chatengine-port", "0", "--evolution-port", "0", "--folder", str(folder)),
+    ]
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for Locust, which still drains; the fakes end after it
+    )
+    try:
+        yield _url(process)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.communicate(timeout=_END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def _url(process: "subprocess.Popen[str]") -> str:
+    """ChatEngine's URL, from the first line that the fakes print when they are ready."""
+    assert process.stdout is not None
+    line = process.stdout.readline().split()
+    if len(line) < 2:
+        raise CouldNotRun("the fakes did not start; `chatengine-harness fakes` says why")
+    return line[1]
+
+
+def _locust(
+    plan: Plan, url: str, instances: str, private: Path, environment: Mapping[str, str]
+) -> int:
+    workspaces = instances.count(",") + 1
+    command = [
+        *(sys.executable, "-m", "locust", "-f", str(_locustfile()), "--headless"),
+        *("--host", url, "--users", str(plan.subscribers), "--spawn-rate", str(plan.spawn_rate)),
+        *("--instances", instances, "--message-rate", str(plan.rate)),
+        *("--conversations", str(_CONVERSATIONS_TO_A_WORKSPACE * workspaces)),
+        *("--publish-seconds", str(plan.seconds), "--thresholds", _THRESHOLDS),
+        *("--out", str(plan.out), "--run-name", plan.run_name),
+        # Our summary says it all: Locust's own tables go to a file that nobody reads.
+        *("--only-summary", "--json-file", str(private / "locust"), "--loglevel", "ERROR"),
+    ]
+    if plan.workers:
+        command += ["--processes", str(plan.workers)]
+    process = subprocess.Popen(command, env=environment)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            # The terminal sent it to Locust as well, which ends the run in order and reports.
+            time.sleep(0)
+
+
+def _locustfile() -> Path:
+    """Where `locustfiles/subscribers.py` is installed."""
+    return Path(locustfiles.__path__[0]) / "subscribers.py"
