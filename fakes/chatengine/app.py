@@ -50,8 +50,8 @@ async def running_chatengine(settings: ChatEngineSettings) -> AsyncIterator[Runn
     store, faults = MemoryStore(settings.bounds), Faults()
     app = web.Application(
         middlewares=[
+            cors(settings.cors_allowed_origins),  # outermost: a browser reads errors too
             json_errors,
-            cors(settings.cors_allowed_origins),
             _refusing(faults),
         ],
         client_max_size=settings.max_payload,

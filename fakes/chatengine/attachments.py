@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from aiohttp import BodyPartReader, hdrs, web
+from aiohttp.http_exceptions import BadHttpMessage
 from msgspec import Struct
 
 from chatengine.payloads import Attachment, MessageType
@@ -94,7 +95,7 @@ async def read_upload(request: web.Request, limit: int) -> File:
             if part.name == "file":
                 content = await _content(part, limit)
                 return File(_name(part), _mime_type(part), content)
-    except (ValueError, LookupError, AssertionError):
+    except (BadHttpMessage, ValueError, LookupError, AssertionError):
         # aiohttp's parser says so of boundaries, headers and encodings that are none.
         raise Refusal(HTTPStatus.BAD_REQUEST, "the body is not multipart/form-data") from None
     raise Refusal(HTTPStatus.BAD_REQUEST, "the form has no file")
