@@ -1,0 +1,58 @@
+# Two commands on a fresh machine: `make demo` shows it, `make test` proves it.
+PYTHON ?= python3
+SUBSCRIBERS ?= 2000
+SECONDS ?= 30
+RATE ?= 50
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test quick lint format bench clean
+
+help: ## Show these targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+demo: $(VENV)/.installed ## 2,000 subscribers on the embedded fakes, and a latency report
+	@$(BIN)/chatengine-harness demo --subscribers $(SUBSCRIBERS) --seconds $(SECONDS) --rate $(RATE)
+
+test: $(VENV)/.installed-dev ## All tests
+	$(BIN)/pytest -n auto --dist worksteal
+
+quick: $(VENV)/.installed-dev ## The tests without the slow ones
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+
+lint: $(VENV)/.installed-dev ## Format, lint, types, and who may import whom
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-bench ## Side by side with the peers (installs them)
+	$(BIN)/python -m benchmarks
+
+clean: ## Forget the environment and all output
+	rm -rf $(VENV) out build *.egg-info tests/node/node_modules benchmarks/peers/node_modules
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here: install Python 3.11 or newer, or say PYTHON=..."; exit 3; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: say PYTHON=python3.11 or newer"; exit 3; }
+	@$(PYTHON) -m venv $(VENV) || { echo "No venv module: install it (Debian: apt-get install python3-venv)"; exit 3; }
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) ..."
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV), with what the tests need ..."
+	@$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-bench: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing into $(VENV), with the peers ..."
+	@$(PIP) install -c constraints.txt -e '.[bench]'
+	@touch $@ $(VENV)/.installed

@@ -5,6 +5,6 @@
 - `options`, `preflight`: what is asked of a run, checked before it begins
 - `load`: one process's part of a run; `crew`: all of them; `lead`: who leads them
 - `lifecycle`: all of this hooked into Locust's events
-- `statistics`, `progress`, `results`: what is seen on Locust's pages, the terminal, in the record
+- `statistics`, `pages`, `progress`, `results`: what Locust's pages, the terminal, the record show
 - `engine/`: the sockets, the publisher and the accounting
 """

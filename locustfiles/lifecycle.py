@@ -7,12 +7,12 @@ the engine, the publishing, the accounting and the reports.
 import logging
 import sys
 import time
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any, Final
 
 import gevent
 from locust import events
+from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
@@ -23,6 +23,7 @@ from locustfiles.engine.thread import Engine
 from locustfiles.lead import COULD_NOT_RUN, Lead
 from locustfiles.load import Load
 from locustfiles.options import OptionError, Options, add_arguments
+from locustfiles.pages import add_pages
 from locustfiles.progress import Progress
 from reports.files import ReportError
 from reports.summary import print_summary
@@ -41,8 +42,10 @@ def load_of(environment: Environment) -> Load:
     return _loads[id(environment)]
 
 
-def _on_parser(parser: ArgumentParser, **_: Any) -> None:
+def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
     add_arguments(parser)
+    # The page can start load on any host: not for everyone who can reach this one, unless asked.
+    parser.set_defaults(web_host="127.0.0.1")
 
 
 def _on_init(environment: Environment, **_: Any) -> None:
@@ -82,6 +85,7 @@ def _follow(environment: Environment, lead: Lead, load: Load | None) -> None:
         except preflight.PreflightError as error:
             _exit(error, COULD_NOT_RUN)
     progress = Progress(environment, lead)
+    add_pages(environment, lead)
 
     def begin(**_: Any) -> None:
         try:

@@ -6,11 +6,11 @@ are not options: they come from the environment and stay out of the form, the re
 
 import os
 import ssl
-from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from locust.argument_parser import LocustArgumentParser
 from msgspec import Struct
 
 from chatengine.events import SOCKET_PATH, WEBHOOK_PATH
@@ -126,11 +126,13 @@ def token_rules() -> TokenRules:
     return TokenRules(secret, issuer, os.environ.get("CHATENGINE_JWT_AUDIENCE") or None)
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add our options to Locust's, each with an environment variable and a field in the form."""
-    group = parser.add_argument_group("ChatEngine")
+def add_arguments(parser: LocustArgumentParser) -> None:
+    """Add our options to Locust's, each with an environment variable and a field in the form.
+
+    Not as a group of their own: Locust's form shows only what was added to the parser itself.
+    """
     for flag, default, help_text in _OPTIONS:
-        group.add_argument(
+        parser.add_argument(
             flag,
             type=type(default),
             default=default,
