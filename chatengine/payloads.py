@@ -204,7 +204,7 @@ def read(kind: type[T], payload: object) -> T:
 
 
 def to_wire(payload: Wire) -> dict[str, Any]:
-    """Turn a payload into plain JSON types, as Socket.IO and HTTP send it."""
+    """Turn a payload into JSON types (arrays as tuples), as Socket.IO and HTTP send it."""
     wire: dict[str, Any] = msgspec.to_builtins(payload)
     return wire
 

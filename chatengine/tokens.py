@@ -4,6 +4,7 @@ HS256 and nothing else. `now` is an argument everywhere: a token is judged for a
 the moment at which the code happens to run.
 """
 
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ DEFAULT_TTL_S: Final = 3600
 """Life of a token that the CRM mints, in seconds (contract, section 3)."""
 
 _ALGORITHM: Final = "HS256"
+_MOST: Final = sys.float_info.max  # JSON's numbers have no end; nobody can compute beyond this one
 
 
 class _SharedSecret(HMACAlgorithm):
@@ -135,7 +137,7 @@ def _moment(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _MOST:
         raise TokenError("unauthorized", f"token whose {name} is no moment")
     return value
 

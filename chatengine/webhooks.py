@@ -156,10 +156,11 @@ def _inbound(item: dict[str, Any]) -> Inbound | None:
 
 def _unwrapped(message: dict[str, Any]) -> dict[str, Any]:
     for _ in range(_DEEPEST_WRAPPING):
-        inner = next((message[name] for name in _WRAPPERS if name in message), None)
+        # Some senders name every wrapper and leave those null that are not there.
+        inner = next((m for name in _WRAPPERS if isinstance(m := message.get(name), dict)), None)
         if inner is None:
             break
-        message = _object(_object(inner).get("message"))
+        message = _object(inner.get("message"))
     return message
 
 
@@ -206,8 +207,16 @@ def read_second(value: object) -> int | None:
 
     None for anything else, and for what lies outside the years 1970 to 9999.
     """
-    second = _count(value.get("low") if isinstance(value, dict) else value)
+    second = _count(_long(value) if isinstance(value, dict) else value)
     return second if second is not None and 0 < second <= _LATEST_SECOND else None
+
+
+def _long(value: dict[str, Any]) -> int | None:
+    """Put the halves of a Long together; JavaScript writes each as a signed 32-bit number."""
+    low, high = value.get("low"), value.get("high", 0)
+    if type(low) is not int or type(high) is not int:
+        return None
+    return (high << 32) | (low & 0xFFFF_FFFF)
 
 
 def _status_change(item: dict[str, Any]) -> StatusChange | None:
