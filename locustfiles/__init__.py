@@ -6,5 +6,6 @@
 - `load`: one process's part of a run; `crew`: all of them; `lead`: who leads them
 - `lifecycle`: all of this hooked into Locust's events
 - `statistics`, `pages`, `progress`, `results`: what Locust's pages, the terminal, the record show
+- `garbage`: the collector of Python, kept from pausing a run
 - `engine/`: the sockets, the publisher and the accounting
 """

@@ -13,6 +13,7 @@ from typing import Final
 import gevent
 
 from chatengine import tokens
+from locustfiles import garbage
 from locustfiles.engine.accounting import Tally
 from locustfiles.engine.clock import SECOND_US
 from locustfiles.engine.connection import websocket_url
@@ -62,6 +63,7 @@ class Load:
         # with the same conversations. A prime, so that it shares no factor with their number.
         self._first_index = worker_index * 7919
         self._pending = Ledger()
+        garbage.rarely()
         self.engine.take_ledger()
         self._ticker = gevent.spawn(self._tick)
 
@@ -105,6 +107,7 @@ class Load:
     def publish(self, share: int, of: int) -> None:
         """Begin to publish this process's share of the conversations, one in `of`."""
         options = self._begun()
+        garbage.leave_alone()
         conversations = options.all_conversations()
         mine = conversations[share::of]
         if self._publisher is None and mine and options.message_rate:
@@ -151,6 +154,7 @@ class Load:
         gevent.joinall([gevent.spawn(self.engine.run, s.close, _CLOSE_S) for s in self._sockets])
         self._sockets = []
         self.run = None
+        garbage.look_again()
 
     def _begun(self) -> Options:
         if self.options is None:
