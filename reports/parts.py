@@ -200,7 +200,7 @@ class Generator(msgspec.Struct, frozen=True, kw_only=True):
     """How late the engine's event loop woke up, over all workers."""
 
     intervals: Count
-    """Intervals of a second that were watched, summed over the workers."""
+    """Intervals of a second in which deliveries came and a loop was watched, over all processes."""
 
     late_intervals: Count
     """Of these, intervals in which the loop was late enough to spoil a latency."""
@@ -256,7 +256,7 @@ class Second(msgspec.Struct, frozen=True, kw_only=True):
     """Worst lag of any worker's loop; null when not measured."""
 
     late: bool = False
-    """Whether any worker's loop was late in this second (see `Generator.late_intervals`)."""
+    """Whether any loop was late in this second, also when no delivery came."""
 
 
 class Histograms(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,6 +33,9 @@ _LIMITED: Final = {
     "delivery_p99_ms": 99.0,
     "delivery_p999_ms": 99.9,
 }
+_VALUE_WIDTH: Final = 62
+"""Room for a value beside another, in SVG units."""
+
 _FLOOR_MS: Final = 0.01
 """The lowest latency drawn: a logarithmic axis has no zero, and the clock no more than this."""
 
@@ -46,7 +49,7 @@ def distribution(record: RunRecord, frame: Frame) -> Markup | None:
     lag = Histogram.from_pairs(record.histograms.publisher_lag_us)
     limits = [row for row in record.thresholds if row.name in _LIMITED]
     q = scales.percentile(_highest(delivery.count), frame.left, frame.x1)
-    low, high = _range([delivery, server, lag], limits)
+    low, high = _range([delivery, server], lag, limits)
     ms = scales.log(low, high, frame.y1, frame.top)
     ticks = scales.log_ticks(low, high, (frame.y1 - frame.top) // 22)
     return drawing(
@@ -69,15 +72,19 @@ def distribution(record: RunRecord, frame: Frame) -> Markup | None:
 
 def _highest(count: int) -> float:
     """Where the axis ends: at the last nine that `count` values can tell, from 99 to 99.999 %."""
-    nines = min(5, max(2, math.ceil(math.log10(count))))
+    nines = min(5, max(2, math.floor(math.log10(count))))
     return 100 - 100 * 10.0**-nines
 
 
-def _range(histograms: Sequence[Histogram], limits: Sequence[Threshold]) -> tuple[float, float]:
-    """The latencies to show, in milliseconds, with some air above."""
-    lows = [value for item in histograms if (value := item.percentile(1)) is not None]
-    highs = [value for item in histograms if (value := item.max) is not None]
-    low = max(_FLOOR_MS, min(lows) / 1000 * 0.8)
+def _range(
+    histograms: Sequence[Histogram], lag: Histogram, limits: Sequence[Threshold]
+) -> tuple[float, float]:
+    """The latencies to show, in milliseconds, with some air above; of the lag its upper half."""
+    lows = [item.percentile(1) for item in histograms if item.count]
+    highs = [item.highest for item in (*histograms, lag)]
+    if lag.count:
+        lows.append(lag.percentile(50))
+    low = max(_FLOOR_MS, min(filter(None, lows), default=0) / 1000 * 0.8)
     high = max([max(highs) / 1000, *(row.limit for row in limits)]) * 1.4
     return low, max(high, low * 10)
 
@@ -122,8 +129,9 @@ def _limit(row: Threshold, frame: Frame, q: Scale, ms: Scale) -> Markup:
 
 
 def _marks(record: RunRecord, frame: Frame, q: Scale, ms: Scale) -> Markup:
-    """A dot and the value at each percentile that the tables name."""
+    """A dot and the value at each percentile of the tables; below it where there is no room."""
     marks: list[Markup] = []
+    last = -math.inf
     for field, at in _MARKED:
         value: float | None = getattr(record.latency_ms, field)
         if value is None or at > q.high:
@@ -134,7 +142,10 @@ def _marks(record: RunRecord, frame: Frame, q: Scale, ms: Scale) -> Markup:
                 '<circle class="mark" cx="{:.1f}" cy="{:.1f}" r="4"><title>{}</title></circle>'
             ).format(x, y, f"{at:g}% within {words.milliseconds(value)}")
         )
-        marks.append(frame.text("value middle", x, y - 11, words.milliseconds(value)))
+        below = x - last < _VALUE_WIDTH
+        last = -math.inf if below else x
+        height = y + 20 if below else y - 11
+        marks.append(frame.text("value middle", x, height, words.milliseconds(value)))
     return joined(*marks)
 
 

@@ -24,7 +24,7 @@ __all__ = ["LEVELS", "heatmap"]
 LEVELS: Final = 7
 """Steps of colour, each a constant factor of the count, so that one late delivery still shows."""
 
-_LIMIT: Final = "delivery_p99_ms"
+_LIMITED: Final = "delivery_p99_ms"
 
 
 def heatmap(record: RunRecord, frame: Frame) -> Markup | None:
@@ -34,7 +34,7 @@ def heatmap(record: RunRecord, frame: Frame) -> Markup | None:
     lows = [low for _, pairs in cells for low, _ in pairs]
     if not lows:
         return None
-    limit = next((row.limit for row in record.thresholds if row.name == _LIMIT), None)
+    limit = next((row.limit for row in record.thresholds if row.name == _LIMITED), None)
     bottom = max(10, min(lows)) / 1000
     top = max(max(lows) * 1.4 / 1000, (limit or 0) * 1.4, bottom * 10)
     ms = scales.log(bottom, top, frame.y1, frame.top + 12)
@@ -47,10 +47,7 @@ def heatmap(record: RunRecord, frame: Frame) -> Markup | None:
         time_axis,
         _cells(cells, x, ms),
         _late(slices, frame, x),
-        frame.rule("limit", frame.left, ms(limit), frame.x1, ms(limit)) if limit else joined(),
-        frame.text("note bad", frame.left + 8, ms(limit) - 7, f"limit of the p99: {limit:g} ms")
-        if limit
-        else joined(),
+        _limit(limit, frame, ms) if limit else joined(),
         slices_over(frame, x, slices, map(_told, slices)),
     )
 
@@ -74,9 +71,16 @@ def _level(count: int, most: int) -> int:
     return min(LEVELS - 1, int(LEVELS * math.log(count) / math.log(most)))
 
 
+def _limit(limit: float, frame: Frame, ms: Scale) -> Markup:
+    """The limit of the p99 as a dashed line."""
+    y, name = ms(limit), f"limit of the p99: {words.exactly(limit, 'ms')}"
+    line = frame.rule("limit", frame.left, y, frame.x1, y)
+    return line + frame.text("note bad", frame.left + 8, y - 7, name)
+
+
 def _late(slices: list[Slice], frame: Frame, x: Scale) -> Markup:
-    """A mark above each slice in which the generator was late: it spoils latencies."""
-    late = [part for part in slices if part.late_seconds]
+    """A mark above each slice in which deliveries came and the generator was late."""
+    late = [part for part in slices if part.late_seconds and part.latency.count]
     top, bottom = frame.top, frame.top + 7
     return area(
         "late", ((x(part.start), top, x(part.start + part.seconds), bottom) for part in late)

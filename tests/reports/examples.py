@@ -98,7 +98,7 @@ def hostile() -> RunRecord:
     return msgspec.structs.replace(
         failed(),
         target="http://evil.example/\u202egnp.exe</title><script>alert(2)</script>",
-        tool="</style><script>alert(3)</script>",
+        tool="</style>\x0b<script>alert(3)</script>",
         configuration={
             attack: attack,
             "control": "a\x00b\x1b[31mred\x07",
