@@ -18,8 +18,9 @@ _log: Final = Log(__name__)
 class Background:
     """Starts tasks and forgets none: `refused` counts those beyond the bound."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _MOST_TASKS) -> None:
         self.refused = 0
+        self._most = most
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -29,7 +30,7 @@ class Background:
 
     def start(self, work: Coroutine[Any, Any, object], name: str) -> asyncio.Task[Any] | None:
         """Run `work` in the background; None and a count in `refused` where there is too much."""
-        if len(self._tasks) >= _MOST_TASKS:
+        if len(self._tasks) >= self._most:
             work.close()
             self.refused += 1
             return None

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from msgspec import Struct
+from yarl import URL
 
 from fakes.control import ControlDoor, control_server
 from fakes.evolution.api import evolution_app
@@ -43,7 +44,7 @@ async def running_evolution(settings: EvolutionSettings) -> AsyncIterator[Evolut
             ) as port,
             control_server(controls_app(provider), settings.control) as door,
         ):
-            url = f"http://{settings.host}:{port}"
+            url = str(URL.build(scheme="http", host=settings.host, port=port))
             provider.server_url = url
             yield Evolution(url, port, door, provider)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import stat
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientOSError, ClientSession
 
 from chatengine.webhooks import Inbound, parse
 from fakes.control import ControlClient, ControlDoor
@@ -61,7 +62,7 @@ async def test_it_runs_until_a_signal_and_ends_with_0(
 
 
 async def test_the_control_port_and_token_may_be_given(tmp_path: Path) -> None:
-    """`CONTROL_PORT` and `CONTROL_TOKEN` decide where and how the fake is controlled."""
+    """`CONTROL_PORT` and `CONTROL_TOKEN` decide where the fake is controlled; it obeys there."""
     with listening_socket("127.0.0.1", 0) as free:
         control_port = free.getsockname()[1]
     env = ENV | {
@@ -69,10 +70,17 @@ async def test_the_control_port_and_token_may_be_given(tmp_path: Path) -> None:
         "CONTROL_TOKEN_FILE": str(tmp_path / "token"),
     }  # fmt: skip
     async with program(PROGRAM, env=env) as process, ClientSession() as session:
-        await listening_port(process)
+        port = await listening_port(process)
         door = ControlDoor(f"http://127.0.0.1:{control_port}", Secret("t0ken"), tmp_path / "token")
         state = await ControlClient(session, door).call("GET", "/state")
         assert state["connections"] == {"sales-1": "open"}
+        await ControlClient(session, door).call("PUT", "/plan", {"failure": {"kind": "reset"}})
+        url = f"http://127.0.0.1:{port}/message/sendText/sales-1"
+        with pytest.raises(ClientOSError) as caught:
+            await session.post(
+                url, json={"number": "5511990000001", "text": "x"}, headers={"apikey": API_KEY}
+            )
+        assert caught.value.errno == errno.ECONNRESET
         process.terminate()
         assert (await end(process)).code == 0
 
