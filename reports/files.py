@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 __all__ = ["ReportError", "read_file", "write_file"]
@@ -46,25 +46,16 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
 
 def _replace(target: Path, content: bytes) -> None:
     """Write beside `target` and rename: rename is atomic only within one file system."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    scrap = Path(name)
+    scrap = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with scrap.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        scrap.chmod(0o666 & ~_umask())
         scrap.replace(target)
     except BaseException:
         scrap.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it; mkstemp ignores it (0600)."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _reason(error: OSError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import socket
 from typing import TYPE_CHECKING, Any
@@ -240,6 +241,26 @@ def test_a_write_makes_the_directories_and_a_file_that_others_may_read(tmp_path:
     ordinary.touch()
     assert path.read_bytes() == b"{}"
     assert path.stat().st_mode == ordinary.stat().st_mode
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """A directory that nobody may write to; root, for whom every door is open, steps down."""
+    tmp_path.chmod(0o555)
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield tmp_path
+    os.seteuid(before)
+    tmp_path.chmod(0o755)
+
+
+def test_a_write_without_permission_says_so(closed: Path) -> None:
+    """A directory that is closed to the user is one sentence."""
+    path = closed / "run.json"
+    with pytest.raises(ReportError) as error:
+        write_file(path, b"{}")
+    assert str(error.value) == f"Cannot write {path}: permission denied."
 
 
 def test_a_write_below_a_file_says_so(tmp_path: Path) -> None:
