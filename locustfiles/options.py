@@ -7,16 +7,19 @@ are not options: they come from the environment and stay out of the form, the re
 import os
 import ssl
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from locust.argument_parser import LocustArgumentParser
 from msgspec import Struct
 
 from chatengine.events import SOCKET_PATH, WEBHOOK_PATH
 from chatengine.tokens import TokenRules
 from locustfiles.engine.publisher import Conversation
 from reports import thresholds
+from reports.record import public_url
+
+if TYPE_CHECKING:  # importing Locust patches the whole process, which a test does not want
+    from locust.argument_parser import LocustArgumentParser
 
 __all__ = ["OptionError", "Options", "add_arguments", "token_rules"]
 
@@ -59,10 +62,14 @@ class Options(Struct, frozen=True):
     def read(cls, host: str | None, values: Mapping[str, Any]) -> "Options":
         """Check the parsed options and the environment; raises `OptionError`."""
         base = _server(host)
+        instances = _instances(values["instances"])
         return cls(
             host=base,
-            instances=_instances(values["instances"]),
-            conversations=int(_within(values, "conversations", 1, _MOST_CONVERSATIONS)),
+            instances=instances,
+            # At least one each: a subscriber of an instance without any would wait for nothing.
+            conversations=int(
+                _within(values, "conversations", len(instances), _MOST_CONVERSATIONS)
+            ),
             conversations_per_subscriber=int(
                 _within(values, "conversations_per_subscriber", 1, 1000)
             ),
@@ -92,8 +99,8 @@ class Options(Struct, frozen=True):
         instances = list(self.instances)
         place = index % len(instances)
         mine = range(place, self.conversations, len(instances))
-        first = index // len(instances)
         wanted = min(self.conversations_per_subscriber, len(mine))
+        first = index // len(instances) * wanted
         chosen = (mine[(first + n) % len(mine)] for n in range(wanted))
         return self.instances[instances[place]], [_jid(n) for n in chosen]
 
@@ -110,6 +117,7 @@ class Options(Struct, frozen=True):
         """The configuration as the run record shows it: no secrets."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
         del shown["rules"], shown["limits"], shown["host"]
+        shown["webhook_url"] = public_url(self.webhook_url)
         shown["instances"] = ", ".join(f"{i}={w}" for i, w in list(self.instances.items())[:20])
         return shown
 
@@ -126,7 +134,7 @@ def token_rules() -> TokenRules:
     return TokenRules(secret, issuer, os.environ.get("CHATENGINE_JWT_AUDIENCE") or None)
 
 
-def add_arguments(parser: LocustArgumentParser) -> None:
+def add_arguments(parser: "LocustArgumentParser") -> None:
     """Add our options to Locust's, each with an environment variable and a field in the form.
 
     Not as a group of their own: Locust's form shows only what was added to the parser itself.
@@ -167,13 +175,14 @@ _OPTIONS: Final[tuple[tuple[str, Any, str], ...]] = (
 def _server(host: str | None) -> str:
     if not host:
         raise OptionError("--host is missing: give the URL of the ChatEngine server")
-    parts = urlsplit(host)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise OptionError(f"--host {host!r} is not an http:// or https:// URL")
     try:
+        parts = urlsplit(host)
+        known = parts.scheme in ("http", "https") and parts.hostname
         parts.port  # noqa: B018  # raises for a port that is no number or out of range
-    except ValueError:
-        raise OptionError(f"--host {host!r} has no valid port") from None
+    except ValueError as error:
+        raise OptionError(f"--host {host!r} is not a URL: {error}") from None
+    if not known:
+        raise OptionError(f"--host {host!r} is not an http:// or https:// URL")
     return host
 
 

@@ -12,6 +12,7 @@ A message that the server did not accept need not arrive.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
+from itertools import zip_longest
 
 from msgspec import Struct, field
 
@@ -97,7 +98,7 @@ def _required(windows: Iterable[Window], settle_us: int) -> Iterator[tuple[int, 
 
 def _gaps(windows: Sequence[Window], settle_us: int) -> Iterator[tuple[int, int]]:
     """The times whose messages a lost connection cost: from what was on its way to the return."""
-    for window, following in zip(windows, [*windows[1:], None], strict=True):
+    for window, following in zip_longest(windows, windows[1:]):
         if window.ending is Ending.DROPPED and window.end_us is not None:
             start = max(window.start_us, window.end_us - settle_us)
             yield start, _FOREVER if following is None else following.start_us

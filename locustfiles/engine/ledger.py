@@ -18,7 +18,8 @@ LATE_US: Final = 50_000
 """A loop that wakes up later than this spoils a second: half of the 100 ms that users are promised
 (contract, section 9) would then be the generator's own doing."""
 
-_MOST_ERRORS: Final = 100  # distinct texts; they come from the wire and could be without number
+_MOST_ERRORS: Final = 100  # distinct texts; they come from the wire and could be without number,
+_LONGEST_ERROR: Final = 200  # and of any length
 
 
 class Publishing(Struct):
@@ -90,6 +91,7 @@ class Ledger(Struct):
 
     def error(self, text: str) -> None:
         """Count an error by its text, which may come from the wire."""
+        text = text[:_LONGEST_ERROR]
         known = text in self.errors or len(self.errors) < _MOST_ERRORS
         key = text if known else "other errors"
         self.errors[key] = self.errors.get(key, 0) + 1
