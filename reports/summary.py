@@ -25,6 +25,9 @@ __all__ = ["print_summary"]
 WIDTH: Final = 100
 """Columns where there is no terminal to ask."""
 
+_COLUMNS: Final = {field: name for field, name in STATISTICS.items() if field != "mean"}
+"""The percentiles that fit into 80 columns beside a name and the loss."""
+
 _STYLES: Final = {"pass": "bold green", "fail": "bold red", "invalid": "bold yellow"}
 _VERDICTS: Final = {"pass": "PASSED", "fail": "FAILED", "invalid": "INVALID"}
 
@@ -86,20 +89,22 @@ def _accounts(record: RunRecord) -> Table:
 def _percentiles(record: RunRecord) -> Table:
     """The distributions that matter, a row each."""
     lost = record.deliveries.lost
-    table = _table("", *STATISTICS.values(), "measured", "lost")
+    table = _table("", *_COLUMNS.values(), "lost")
     rows: tuple[tuple[str, Percentiles, str], ...] = (
         ("Delivery latency", record.latency_ms, f"{lost:,}"),
         ("  publisher lag", record.publisher_lag_ms, ""),
         ("  server and network", record.server_ms, f"{lost:,}"),
         ("Connect", record.connect_ms, ""),
+        ("Subscribe", record.subscribe_ms, ""),
+        ("Reconnect", record.reconnect_ms, ""),
         ("Loop lag", record.generator.loop_lag_ms, ""),
     )
     for name, row, without in rows:
         if row.count:
-            values = [words.milliseconds(getattr(row, field)) for field in STATISTICS]
+            values = [words.milliseconds(getattr(row, field)) for field in _COLUMNS]
         else:
-            values = [words.NOT_MEASURED] + [""] * (len(STATISTICS) - 1)
-        table.add_row(name, *values, f"{row.count:,}", without)
+            values = [words.NOT_MEASURED] + [""] * (len(_COLUMNS) - 1)
+        table.add_row(name, *values, without)
     return table
 
 

@@ -58,6 +58,16 @@ def test_in_a_terminal_the_verdict_has_a_colour(monkeypatch: pytest.MonkeyPatch)
     assert "\x1b[1;32mPASSED\x1b[0m" in stream.getvalue()
 
 
+def test_it_fits_into_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On an ordinary terminal no figure is cut off."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    stream = Terminal()
+    print_summary(failed(), stream=stream)
+    assert "…" not in stream.getvalue()
+    assert max(map(len, stream.getvalue().splitlines()[2:])) <= 80
+
+
 def test_foreign_text_cannot_act_on_the_terminal() -> None:
     """Escape sequences and markup in the record are shown, not obeyed."""
     text = printed(hostile())
