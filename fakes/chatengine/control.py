@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final, Literal, assert_never
 
@@ -10,7 +11,7 @@ from aiohttp import web
 from chatengine.payloads import Wire
 from chatengine.status import Status
 from chatengine.webhooks import Inbound, StatusChange, Webhook
-from fakes.chatengine.agents import Agents
+from fakes.chatengine.agents import Agent, Agents
 from fakes.chatengine.faults import LONGEST_DELAY_MS, Delays, Faults, Refusal
 from fakes.chatengine.inbox import Inbox, UnknownInstanceError
 from fakes.chatengine.publisher import Publisher, conversation_room, workspace_room
@@ -147,7 +148,7 @@ def _add_connections(app: web.Application, server: RealtimeServer, agents: Agent
                 "sid": sid,
                 "workspaceId": agent.workspace_id,
                 "userId": agent.user_id,
-                "rooms": sorted(room for room in server.rooms(sid) if room != sid),
+                "conversations": _subscribed_to(agent, server.rooms(sid)),
             }
         )
         return {
@@ -178,6 +179,11 @@ def _add_connections(app: web.Application, server: RealtimeServer, agents: Agent
 
     app.router.add_get("/connections", connections)
     app.router.add_post("/connections/drop", drop)
+
+
+def _subscribed_to(agent: Agent, rooms: Iterable[str]) -> list[str]:
+    prefix = conversation_room(agent.workspace_id, "")
+    return sorted(room.removeprefix(prefix) for room in rooms if room.startswith(prefix))
 
 
 async def _drop(server: RealtimeServer, how: _How, connection: dict[str, Any]) -> bool:

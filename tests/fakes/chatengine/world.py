@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ from fakes.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from aiohttp import ClientWebSocketResponse
 
 __all__ = ["JID", "OTHER_JID", "SECRET", "SETTINGS", "Crm", "ProviderInHand", "World", "running"]
 
@@ -186,6 +189,17 @@ class World:
         if subscribed_to is not None:
             await crm.subscribe(subscribed_to)
         return crm
+
+    @asynccontextmanager
+    async def raw_socket(self) -> AsyncIterator[ClientWebSocketResponse]:
+        """A connected agent that writes and reads its own frames."""
+        url = f"{self.url}{events.SOCKET_PATH}/?EIO=4&transport=websocket"
+        async with self.session.ws_connect(url, max_msg_size=0) as ws:
+            auth = {"token": self.token(user="raw"), "workspaceId": "w-1"}
+            await ws.send_str(f"40{json.dumps(auth)}")
+            while not (await ws.receive_str()).startswith("40"):
+                pass
+            yield ws
 
     # HTTP
 
