@@ -7,6 +7,7 @@ takes long does not hold up the next one (open model).
 
 import asyncio
 import itertools
+import math
 import random
 import ssl
 import time
@@ -119,8 +120,11 @@ class Publisher:
         clock = self._engine.clock
         for outgoing in itertools.cycle(self._outgoing):
             due_us = outgoing.schedule.intended_us(outgoing.count)
-            # Also when late: the loop must get round to the posts and the sockets in between.
-            await asyncio.sleep(max(0, due_us - clock.now_us()) / SECOND_US)
+            await asyncio.sleep(0)  # also when late: the loop has posts and sockets to see to
+            # Again and again: uvloop's timers count whole milliseconds and may end early, and a
+            # message that went out before its time would seem faster than it was.
+            while (wait_us := due_us - clock.now_us()) > 0:
+                await asyncio.sleep(math.ceil(wait_us / 1000) / 1000)
             self._post_next(outgoing, due_us)
 
     def _post_next(self, outgoing: _Outgoing, due_us: int) -> None:
