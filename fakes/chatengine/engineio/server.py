@@ -107,6 +107,11 @@ class EngineServer:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a background task failed", exc_info=error)
 
+    @property
+    def waiting_polls(self) -> int:
+        """How many polls are under way."""
+        return len(self._polled)
+
     # requests
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
@@ -180,7 +185,7 @@ class EngineServer:
     async def _post(
         self, request: web.Request, session: Session, transport: PollingTransport
     ) -> web.StreamResponse:
-        if request.content_type == "application/octet-stream":
+        if request.headers.get(hdrs.CONTENT_TYPE) == "application/octet-stream":
             session.lost(transport, Reason.TRANSPORT_ERROR)  # that was revision 3
             return refused(Refusal.BAD_REQUEST)
         try:

@@ -22,6 +22,11 @@ DEFLATE_FROM: Final = 1024
 """Bytes below which compression is not worth its cost (the `threshold` of Node's ws)."""
 
 
+END_OF_STREAM_S: Final = 0.25
+"""Between the close frame that answers a violation and the end of the stream: a client that sees
+both at once takes the second for a lost connection (aiohttp's reports 1006)."""
+
+
 class WebSocketTransport:
     """One upgraded TCP connection.
 
@@ -91,19 +96,32 @@ class WebSocketTransport:
             self._session.lost(self, Reason.TRANSPORT_ERROR)
 
     def _close(self, code: int | None) -> None:
-        """Close frame, then end of stream, then patience for the peer's own close.
-
-        Reading goes on meanwhile: closing a TCP connection with unread data resets it, and the
-        peer would never see the close frame (of a 10 MB message refused half-way, say).
-        """
+        """Send a close frame; the peer's own ends the connection, or else the grace does."""
         if self._closing:
             return
         self._closing = True
         self._wire.write(frame_close(code))
-        if self._wire.can_write_eof():
-            self._wire.write_eof()
         loop = asyncio.get_running_loop()
         self._grace = loop.call_later(self._close_grace_s, self._wire.abort)
+
+    def _fail(self, code: int) -> None:
+        """Close after a violation: the peer's close frame cannot be recognised any more.
+
+        The stream is ended, not the connection: closing it with unread data would reset it, and a
+        peer in the middle of a 10 MB message would never see why.
+        """
+        self._readable = False
+        self._close(code)
+        asyncio.get_running_loop().call_later(END_OF_STREAM_S, self._end_stream)
+        self._session.lost(self, Reason.TRANSPORT_ERROR)
+
+    def _end_stream(self) -> None:
+        if self._wire.is_closing():
+            return
+        if self._wire.can_write_eof():
+            self._wire.write_eof()
+        else:
+            self._wire.close()  # TLS knows no half-closed connection
 
     # what aiohttp tells
 
@@ -114,9 +132,7 @@ class WebSocketTransport:
                 for frame in self._reader.feed(data):
                     self._take(frame)
             except PacketError as error:
-                self._readable = False
-                self._close(error.close_code)
-                self._session.lost(self, Reason.TRANSPORT_ERROR)
+                self._fail(error.close_code)
         return False, b""
 
     def feed_eof(self) -> None:
