@@ -228,7 +228,7 @@ class Second(msgspec.Struct, frozen=True, kw_only=True):
     """Messages accepted by the server."""
 
     received: Count
-    """Deliveries received, each counted once."""
+    """Deliveries received in this second, each counted once."""
 
     lost: Count | None = None
     """Deliveries lost of the messages intended in this second; null when not told apart."""
@@ -240,7 +240,8 @@ class Second(msgspec.Struct, frozen=True, kw_only=True):
     """Deliveries received out of order; null when not told apart."""
 
     p50_ms: Milliseconds | None = None
-    """Median delivery latency of what was received; null when nothing was."""
+    """Median latency of the deliveries of messages intended in this second; null without any. By
+    the intended moment, so that a stall shows where it began and not where it ended."""
 
     p99_ms: Milliseconds | None = None
     """99th percentile of the same."""

@@ -1,4 +1,7 @@
-"""Latency over time: a column for each slice of time, a row for each bucket of latency."""
+"""Latency over time: a column for each slice of time, a row for each bucket of latency.
+
+A delivery stands where its message was meant to be published, as the losses do.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,7 @@ def _late(slices: list[Slice], frame: Frame, x: Scale) -> Markup:
 
 def _told(part: Slice) -> str:
     """The numbers of a slice, a line each."""
-    lines = [f"{part.received:,} received, {_lost(part)}"]
+    lines = [f"{part.latency.count:,} arrived, {_lost(part)}"]
     if part.latency.count:
         half, most = part.latency.percentile(50), part.latency.percentile(99)
         lines.append(
