@@ -123,7 +123,7 @@ class Publisher:
             await asyncio.sleep(0)  # also when late: the loop has posts and sockets to see to
             # Again and again: uvloop's timers count whole milliseconds and may end early, and a
             # message that went out before its time would seem faster than it was.
-            while (wait_us := due_us - clock.now_us()) > 0:
+            while (wait_us := due_us - clock.now_us()) > 0:  # noqa: ASYNC110  # no event: a time
                 await asyncio.sleep(math.ceil(wait_us / 1000) / 1000)
             self._post_next(outgoing, due_us)
 
