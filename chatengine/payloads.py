@@ -4,7 +4,7 @@ Field names are snake_case here and camelCase on the wire. Unknown fields are ig
 error; absent optional fields stay off the wire.
 """
 
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -192,15 +192,28 @@ class PostMessage(Wire, frozen=True, kw_only=True):
 
 T = TypeVar("T", bound=Wire)
 
+_DEEPEST: Final = 64
+"""Ours nest four levels. What a stranger nests by the hundred can be read, but not be written
+again: encoders recurse, and whoever asked for the conversation would get the error (S-ERR-1)."""
+
 
 def read(kind: type[T], payload: object) -> T:
     """Turn decoded JSON into a `kind`; raises `PayloadError` naming the field that is wrong."""
+    if _is_deeper(payload, _DEEPEST):
+        raise PayloadError("nested too deeply")
     try:
         return msgspec.convert(payload, kind)
     except msgspec.ValidationError as error:
         raise PayloadError(str(error)) from None
-    except RecursionError:
-        raise PayloadError("nested too deeply") from None
+
+
+def _is_deeper(payload: object, levels: int) -> bool:
+    """Whether lists and objects nest deeper than `levels`."""
+    level: list[Any] = [payload] if isinstance(payload, dict | list) else []
+    for _ in range(levels):
+        parts = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [part for inner in parts for part in inner if isinstance(part, dict | list)]
+    return bool(level)
 
 
 def to_wire(payload: Wire) -> dict[str, Any]:

@@ -157,13 +157,22 @@ def test_a_message_with_any_fields_changed_is_one_or_an_error(change: dict[str, 
         assert read(Message, to_wire(message)) == message
 
 
-def test_a_payload_nested_without_end_is_a_payload_error() -> None:
-    """A list within itself, deeper than any stack, where an object is wanted."""
-    deep: list[Any] = []
-    for _ in range(100_000):
-        deep = [deep]
-    with pytest.raises(PayloadError):
-        read(Message, MESSAGE | {"metadata": {"a": deep}, "id": deep})
+def nested(levels: int, *, listed: bool) -> Any:
+    """Lists or objects within each other, that many."""
+    value: Any = "Olá"
+    for _ in range(levels):
+        value = [value] if listed else {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_nests_too_deeply_is_refused(listed: bool) -> None:
+    """Nobody could write it again; 64 levels, those of the message included, are enough for all."""
+    deepest = MESSAGE | {"metadata": {"a": nested(62, listed=listed)}}
+    assert to_wire(read(Message, deepest))["metadata"] == deepest["metadata"]
+    for levels in (63, 1000, 100_000):
+        with pytest.raises(PayloadError, match="^nested too deeply$"):
+            read(Message, MESSAGE | {"metadata": {"a": nested(levels, listed=listed)}})
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import socket
 
@@ -16,7 +17,7 @@ async def hello(request: web.Request) -> web.Response:
 
 
 async def test_an_application_is_served_for_as_long_as_the_block_lasts() -> None:
-    """It answers on the port that is told, and after the block nobody listens there."""
+    """It answers on the port that is told; after the block nobody listens, nothing stays open."""
     app = web.Application()
     app.router.add_get("/", hello)
     async with (
@@ -25,6 +26,10 @@ async def test_an_application_is_served_for_as_long_as_the_block_lasts() -> None
         session.get(f"http://127.0.0.1:{port}/") as response,
     ):
         assert await response.text() == "hello"
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=1)
 
