@@ -18,7 +18,7 @@ from aiohttp import ClientSession, hdrs, web
 from aiohttp.typedefs import Handler
 from msgspec import Struct
 
-from fakes.environment import Environment, Secret
+from fakes.environment import Environment, Secret, SettingsError
 from fakes.logs import Log
 from fakes.serving import serving
 
@@ -78,7 +78,10 @@ def control_app() -> web.Application:
 async def control_server(
     app: web.Application, settings: ControlSettings
 ) -> AsyncIterator[ControlDoor]:
-    """Serve a `control_app` on loopback within the block; raises `CouldNotListen`."""
+    """Serve a `control_app` on loopback within the block.
+
+    Raises `CouldNotListen`, and `SettingsError` for a token file that cannot be made.
+    """
     token = settings.token or Secret(secrets.token_urlsafe(32))
     app[_TOKEN] = token
     async with serving(app, _LOOPBACK, settings.port) as port:
@@ -99,11 +102,19 @@ def _write_token(token: Secret, path: Path | None) -> Path:
         descriptor, name = tempfile.mkstemp(prefix="fake-control-", suffix=".token")
         path = Path(name)
     else:
-        path.unlink(missing_ok=True)  # made anew, so that no older, wider mode stays
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        descriptor = _made_anew(path)
     with os.fdopen(descriptor, "w") as file:
         file.write(token)
     return path
+
+
+def _made_anew(path: Path) -> int:
+    """Open a file that only its owner can read; an older one, with its wider mode, goes."""
+    try:
+        path.unlink(missing_ok=True)
+        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except OSError as error:
+        raise SettingsError(f"the token file {path} cannot be made: {error.strerror}") from None
 
 
 @web.middleware

@@ -19,7 +19,7 @@ from fakes.control import (
     read_body,
     reply,
 )
-from fakes.environment import Environment, Secret
+from fakes.environment import Environment, Secret, SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +84,16 @@ async def test_the_token_is_in_a_file_for_its_owner_alone(tmp_path: Path) -> Non
         assert path.read_text() == str(door.token)
         assert len(door.token) >= 43  # 256 bits
     assert not path.exists()
+
+
+async def test_a_token_file_that_cannot_be_made_is_a_settings_error(tmp_path: Path) -> None:
+    """A missing folder and a folder in its place are told in a sentence."""
+    for path, reason in ((tmp_path / "no" / "token", "No such file"), (tmp_path, "directory")):
+        with pytest.raises(
+            SettingsError, match=f"the token file {path} cannot be made: .*{reason}"
+        ):
+            async with control_server(an_app(), ControlSettings(token_file=path)):
+                pytest.fail("it was served")
 
 
 async def test_each_start_has_its_own_token_and_file() -> None:
