@@ -73,11 +73,13 @@ async def dial(
                 lambda: connection,
                 url,
                 ssl_context=tls,
-                websocket_handshake_timeout=None,  # one deadline for all of it, ours
+                # The deadline is ours, but picows closes its TCP connection only after its own.
+                websocket_handshake_timeout=timeout_s,
                 max_redirects=0,
                 read_buffer_init_size=_READ_BUFFER_BYTES,
             )
             await connection.opened
+        connection.begin()
     except BaseException as error:
         connection.abort()
         if isinstance(error, OSError | WSError | TimeoutError):
@@ -103,6 +105,14 @@ class Connection(WSListener):
         self._watchdog: asyncio.TimerHandle | None = None
         self._fragments = b""
         self._cause = "the connection was cut"
+        self._begun = False
+        self._ended = False
+
+    def begin(self) -> None:
+        """From now on the receiver hears of a loss; raises `ConnectFailed` when it came before."""
+        if self._ended:
+            raise ConnectFailed(f"the server ended the handshake: {self._cause}")
+        self._begun = True
 
     # What the user asks
 
@@ -168,6 +178,7 @@ class Connection(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """Tell everyone who waits that nothing more will come."""
+        self._ended = True
         if self._watchdog is not None:
             self._watchdog.cancel()
         lost = ConnectionLost(self._cause)
@@ -179,7 +190,7 @@ class Connection(WSListener):
                 ConnectFailed(f"the server ended the handshake: {self._cause}")
             )
             self.opened.exception()  # seen: nobody need await it
-        elif self._receiver is not None:
+        elif self._receiver is not None and self._begun:
             self._receiver.on_lost(self._cause)
 
     # What the packets mean

@@ -3,7 +3,14 @@
 Errors of picows, asyncio and the operating system are mapped to these once, in `connection`.
 """
 
-__all__ = ["ConnectFailed", "ConnectRefused", "ConnectionLost", "EngineError", "SubscribeFailed"]
+__all__ = [
+    "ConnectFailed",
+    "ConnectRefused",
+    "ConnectionLost",
+    "EngineClosed",
+    "EngineError",
+    "SubscribeFailed",
+]
 
 
 class EngineError(Exception):
@@ -28,3 +35,10 @@ class ConnectionLost(EngineError):
 
 class SubscribeFailed(EngineError):
     """A subscription was answered with an error, or not at all."""
+
+
+class EngineClosed(EngineError):
+    """The process is about to end: nothing can be asked of its engine any more."""
+
+    def __init__(self) -> None:
+        super().__init__("the engine was closed")

@@ -103,13 +103,16 @@ class Socket:
     async def connect(self) -> int:
         """Connect once; microseconds it took. Raises `ConnectFailed` or `ConnectRefused`.
 
-        From then on a lost connection comes back by itself, until `close`.
+        From then on a lost connection comes back by itself, until `close`; to ask for it meanwhile
+        is to wait for that.
         """
         began = self._engine.clock.now_us()
-        await self._dial()
-        took = self._engine.clock.now_us() - began
-        self._engine.ledger.connect.record(took)
-        return took
+        if self._returning is not None:
+            await asyncio.wait([self._returning])
+        if self._connection is None:
+            await self._dial()
+            self._engine.ledger.connect.record(self._engine.clock.now_us() - began)
+        return self._engine.clock.now_us() - began
 
     async def subscribe(self, conversation_id: str) -> int:
         """Open a conversation; microseconds until its ack. Raises `SubscribeFailed`."""
@@ -122,14 +125,22 @@ class Socket:
         return took
 
     async def unsubscribe(self, conversation_id: str) -> None:
-        """Leave a conversation; without a connection it is just not subscribed again."""
+        """Leave a conversation; without a connection it is just not subscribed again.
+
+        Raises `SubscribeFailed` where the server does not acknowledge it.
+        """
         self._wanted.discard(conversation_id)
         subscription = self._subscriptions.get(conversation_id)
         if subscription is not None:
             subscription.end(self._engine.clock.now_us(), Ending.LEFT)
         if self._connection is not None:
             timeout_s = self._target.timeout_s
-            await self._connection.call(events.UNSUBSCRIBE, conversation_id, timeout_s=timeout_s)
+            try:
+                await self._connection.call(
+                    events.UNSUBSCRIBE, conversation_id, timeout_s=timeout_s
+                )
+            except TimeoutError:
+                raise SubscribeFailed(f"no ack of the leaving within {timeout_s:g} s") from None
 
     def emit(self, name: str, payload: Any) -> None:
         """Send an event. Raises `ConnectionLost` when there is no connection now."""
@@ -141,6 +152,7 @@ class Socket:
         """End it: no connection, no timer and no attempt is left."""
         if self._returning is not None:
             self._returning.cancel()
+            self._returning = None
         now = self._engine.clock.now_us()
         for subscription in self._subscriptions.values():
             subscription.end(now, Ending.LEFT)
@@ -166,7 +178,7 @@ class Socket:
         ledger = self._engine.ledger
         try:
             message = _decode_message(event)[1]
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             ledger.error("a message event without the contract's shape")
             return
         stamp = _parse_stamp(message.provider_id)

@@ -17,6 +17,7 @@ from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
 
 from locustfiles.engine.clock import SECOND_US, Clock
+from locustfiles.engine.errors import EngineClosed
 from locustfiles.engine.ledger import Ledger, Second
 
 __all__ = ["Engine"]
@@ -44,33 +45,21 @@ class Engine:
         self._answers: deque[Callable[[], None]] = deque()
         self._wake_hub = self._hub.loop.async_()
         self._wake_hub.start(self._deliver_answers)
+        self._closed = False
         # A pool of its own: Locust's DNS look-ups use the hub's, and this thread never ends.
         self._pool = ThreadPool(1)
-        self._thread = self._pool.spawn(self._run)
+        self._thread = self._pool.spawn(self._run_loop)
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], timeout_s: float | None = None) -> T:
         """Run a coroutine on the loop and wait for its answer, greenlet-friendly.
 
-        Raises what it raises, and `TimeoutError` after `timeout_s`. When the waiting greenlet is
-        killed, or the time is over, the coroutine is cancelled.
+        Raises what it raises, `TimeoutError` after `timeout_s`, and `EngineClosed` after or during
+        `close`. When the waiting greenlet is killed, or the time is over, the coroutine is
+        cancelled.
         """
-        answer: AsyncResult[T] = AsyncResult()
-        tasks: list[asyncio.Task[T]] = []
-
-        def begin() -> None:
-            task = self.loop.create_task(work())
-            tasks.append(task)
-            task.add_done_callback(lambda done: self.call_gevent(lambda: _settle(answer, done)))
-
-        self.loop.call_soon_threadsafe(begin)
-        try:
-            result: T = answer.get(timeout=timeout_s)
-            return result
-        except gevent.Timeout:
-            raise TimeoutError(f"no answer within {timeout_s:g} s") from None
-        finally:
-            if not answer.ready():
-                self.loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+        if self._closed:
+            raise EngineClosed
+        return self._run_and_wait(work, timeout_s)
 
     def call(self, work: Callable[[], T]) -> T:
         """Run a plain function on the loop and wait for its answer."""
@@ -99,13 +88,38 @@ class Engine:
         return self.call(take)
 
     def close(self) -> None:
-        """End the loop and its thread; what still runs on it is cancelled."""
-        self.run(self._cancel_all)
+        """End the loop and its thread; what still runs on it is cancelled. Once is enough."""
+        if self._closed:
+            return
+        self._closed = True
+        self._run_and_wait(self._cancel_all)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.get()
+        self._pool.kill()
+        self._deliver_answers()
         self._wake_hub.close()
 
-    def _run(self) -> None:
+    def _run_and_wait(
+        self, work: Callable[[], Coroutine[Any, Any, T]], timeout_s: float | None = None
+    ) -> T:
+        answer: AsyncResult[T] = AsyncResult()
+        tasks: list[asyncio.Task[T]] = []
+
+        def begin() -> None:
+            task = self.loop.create_task(work())
+            tasks.append(task)
+            task.add_done_callback(lambda done: self.call_gevent(lambda: _settle(answer, done)))
+
+        self.loop.call_soon_threadsafe(begin)
+        try:
+            with gevent.Timeout(timeout_s, TimeoutError(f"no answer within {timeout_s} s")):
+                result: T = answer.get()
+                return result
+        finally:
+            if not answer.ready():
+                self.loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
+
+    def _run_loop(self) -> None:
         asyncio.set_event_loop(self.loop)
         self._probe(self.clock.now_us())
         self.loop.run_forever()
@@ -134,7 +148,7 @@ class Engine:
 
 def _settle(answer: "AsyncResult[T]", task: "asyncio.Task[T]") -> None:
     if task.cancelled():
-        answer.set_exception(asyncio.CancelledError())
+        answer.set_exception(EngineClosed())
     elif (error := task.exception()) is not None:
         answer.set_exception(error)
     else:

@@ -19,15 +19,8 @@ HOST = "http://127.0.0.1:8000"
 class _Parser(ArgumentParser):
     """Takes the `env_var` that Locust's own parser knows."""
 
-    def add_argument_group(self, *args: Any, **kwargs: Any) -> Any:
-        group = super().add_argument_group(*args, **kwargs)
-        plain = group.add_argument
-
-        def add(*names: str, env_var: str, **options: Any) -> Any:
-            return plain(*names, **options)
-
-        group.add_argument = add  # type: ignore[method-assign,assignment]
-        return group
+    def add_argument(self, *names: Any, env_var: str = "", **options: Any) -> Any:
+        return super().add_argument(*names, **options)
 
 
 def values(line: str = "") -> dict[str, Any]:
