@@ -5,7 +5,6 @@ import json
 from io import BytesIO
 
 import pytest
-from yarl import URL
 
 from fakes.chatengine.engineio.server import EngineServer
 from tests.fakes.chatengine.protocol.wire import Client, echo_server, until
@@ -116,10 +115,7 @@ async def test_a_post_that_breaks_off_closes_the_session(echo: Echo) -> None:
     """A body that ends before its announced length is no message."""
     client, engine, reasons = echo
     sid = await client.open_polling()
-    url = URL(client.url)
-    _, writer = await asyncio.open_connection(url.host, url.port)
-    target = f"{url.path}?EIO=4&transport=polling&sid={sid}"
-    writer.write(f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n4a".encode())
+    _, writer = await client.raw_request("POST", sid, "4a", length=9)
     await writer.drain()
     writer.close()
     await writer.wait_closed()
@@ -131,10 +127,7 @@ async def test_two_posts_at_once_close_the_session(echo: Echo) -> None:
     """A second POST before the first has ended is answered 400 (Node: data request overlap)."""
     client, engine, _ = echo
     sid = await client.open_polling()
-    url = URL(client.url)
-    _, writer = await asyncio.open_connection(url.host, url.port)
-    target = f"{url.path}?EIO=4&transport=polling&sid={sid}"
-    writer.write(f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n4a".encode())
+    _, writer = await client.raw_request("POST", sid, "4a", length=9)
     while (await client.post(sid, "4b"))[0] == 200:
         pass  # the first has not arrived yet
     assert engine.sessions == {}

@@ -12,7 +12,6 @@ from fakes.chatengine.engineio.server import EngineServer
 from tests.fakes.chatengine.protocol.wire import (
     AT_ONCE_S,
     Client,
-    RawWebSocket,
     closed,
     echo_server,
     until,
@@ -155,13 +154,7 @@ async def test_a_peer_that_ignores_the_close_is_cut() -> None:
             raw.send(Opcode.TEXT, b"1")
             (frame,) = await raw.frames(1)
             assert frame.opcode is Opcode.CLOSE
-            await until(lambda: _refuses(raw))
-
-
-def _refuses(raw: RawWebSocket) -> bool:
-    """Whether the peer's end of the connection is gone: then it answers data with a reset."""
-    raw.writer.write(b"x")
-    return raw.writer.transport.is_closing()
+            await raw.ends()
 
 
 async def test_a_slow_consumer_is_cut() -> None:

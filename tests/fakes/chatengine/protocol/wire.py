@@ -121,6 +121,17 @@ class Client:
         finally:
             writer.transport.abort()
 
+    async def raw_request(
+        self, method: str, sid: str, body: str = "", length: int = 0
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A polling request on a TCP connection of its own, `length` announced for its body."""
+        url = URL(self.url)
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        target = f"{url.path}?EIO=4&transport=polling&sid={sid}"
+        head = f"{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n"
+        writer.write(f"{head}{body}".encode())
+        return reader, writer
+
 
 class RawWebSocket:
     """Frames on a TCP connection, for what no decent client would send."""
@@ -181,7 +192,8 @@ async def serving(app: web.Application, path: str) -> AsyncIterator[Client]:
         await site.start()
         port = runner.addresses[0][1]
         timeout = aiohttp.ClientTimeout(total=AT_ONCE_S, sock_connect=AT_ONCE_S)
-        async with aiohttp.ClientSession(timeout=timeout) as http:
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
             yield Client(http, f"http://127.0.0.1:{port}{path}/")
     finally:
         await runner.cleanup()
