@@ -42,7 +42,9 @@ class _JsonLines(logging.Formatter):
             # Ours are fixed event names; of a library's line the arguments stay out.
             "event": record.msg if isinstance(record.msg, str) else type(record.msg).__name__,
         }
-        line = getattr(record, _FIELDS, {}) | line  # a field never takes the place of these four
+        fields: dict[str, object] = getattr(record, _FIELDS, {})
+        # A field never takes the place of these four, which come first.
+        line |= {name: value for name, value in fields.items() if name not in line}
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
             frames = extract_tb(record.exc_info[2])
