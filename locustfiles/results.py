@@ -93,6 +93,8 @@ def build(outcome: Outcome) -> report.RunRecord:
             loop_lag_ms=report.Percentiles.of(ledger.loop_lag),
             intervals=sum(second.watched for second in busy),
             late_intervals=sum(second.late for second in busy),
+            late_ms=sum(second.late_us for second in busy) / 1000,
+            silent_workers=outcome.silent,
             workers=max(1, outcome.workers),
         ),
         series=list(_series(outcome)),
@@ -101,7 +103,7 @@ def build(outcome: Outcome) -> report.RunRecord:
             publisher_lag_us=ledger.publisher_lag.pairs(),
             server_us=ledger.server.pairs(),
         ),
-        errors=list(_errors(outcome)),
+        errors=report.ErrorCount.ranked(_errors(ledger)),
     )
     return judged(record, outcome.options.limits)
 
@@ -137,14 +139,9 @@ def _series(outcome: Outcome) -> Iterable[report.Second]:
         )
 
 
-def _errors(outcome: Outcome) -> Iterable[report.ErrorCount]:
-    errors = dict(outcome.ledger.errors)
-    if outcome.ledger.foreign:
-        errors["messages of other publishers, not counted"] = outcome.ledger.foreign
-    if outcome.silent:
-        errors["workers did not report: their figures are missing"] = outcome.silent
-    for text, count in sorted(errors.items(), key=lambda item: -item[1]):
-        yield report.ErrorCount(message=text, count=count)
+def _errors(ledger: Ledger) -> dict[str, int]:
+    foreign = {"messages of other publishers, not counted": ledger.foreign}
+    return ledger.errors | (foreign if ledger.foreign else {})
 
 
 def _merged(histograms: Iterable[Histogram]) -> Histogram:

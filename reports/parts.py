@@ -203,7 +203,13 @@ class Generator(msgspec.Struct, frozen=True, kw_only=True):
     """Intervals of a second in which deliveries came and a loop was watched, over all processes."""
 
     late_intervals: Count
-    """Of these, intervals in which the loop was late enough to spoil a latency."""
+    """Of these, intervals in which the loop was late enough to spoil a latency: by over 50 ms."""
+
+    late_ms: Milliseconds
+    """How long the loop was that late within these intervals, in all, over all processes."""
+
+    silent_workers: Count = 0
+    """Worker processes that did not answer at the end: what they measured is missing."""
 
     workers: Annotated[int, Meta(ge=1)]
     """Worker processes."""

@@ -48,6 +48,7 @@ class Second(Struct):
     loop_lag_us: int = -1
     watched: int = 0
     late: int = 0
+    late_us: int = 0
     latency: Histogram = field(default_factory=Histogram)
 
 
@@ -104,6 +105,7 @@ class Ledger(Struct):
         second.loop_lag_us = max(second.loop_lag_us, lag_us)
         if lag_us > LATE_US:
             second.late = 1
+            second.late_us += lag_us
 
     def merge(self, other: "Ledger") -> None:
         """Add what another process, or this one later, saw."""

@@ -149,6 +149,7 @@ class Simulation:
             loop_lag_ms=Percentiles.of(self.loop),
             intervals=self.seconds,
             late_intervals=len(self.late),
+            late_ms=80.0 * len(self.late),
             workers=1,
         )
 

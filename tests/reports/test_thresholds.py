@@ -174,12 +174,28 @@ def health(good: RunRecord, **changes: object) -> Generator:
 
 
 @pytest.mark.parametrize(
-    ("late", "verdict"), [(0, "pass"), (5, "pass"), (6, "invalid"), (100, "invalid")]
+    ("late_ms", "verdict"), [(0.0, "pass"), (1000.0, "pass"), (1000.1, "invalid")]
 )
-def test_a_share_of_late_intervals_is_tolerated(good: RunRecord, late: int, verdict: str) -> None:
-    """One interval in twenty may be late, and not one more."""
-    generator = health(good, intervals=100, late_intervals=late)
+def test_a_share_of_late_time_is_tolerated(good: RunRecord, late_ms: float, verdict: str) -> None:
+    """The loop may be late for a hundredth of the time, and no longer."""
+    generator = health(good, intervals=100, late_intervals=20, late_ms=late_ms)
     assert judge(changed(good, generator=generator))[0] == verdict
+
+
+@pytest.mark.parametrize(("lag_ms", "verdict"), [(20.0, "pass"), (20.001, "invalid")])
+def test_a_loop_that_always_lags_makes_the_run_invalid(
+    good: RunRecord, lag_ms: float, verdict: str
+) -> None:
+    """A saturated loop is never much late at a time, but always."""
+    generator = health(good, loop_lag_ms=all_at(lag_ms))
+    assert judge(changed(good, generator=generator))[0] == verdict
+
+
+def test_a_silent_worker_makes_the_run_invalid(good: RunRecord) -> None:
+    """What a worker measured and did not report could be anything."""
+    verdict, reasons = judge(changed(good, generator=health(good, silent_workers=1)))
+    assert verdict == "invalid"
+    assert reasons == ["What 1 worker measured is missing: no answer came at the end."]
 
 
 @pytest.mark.parametrize(("lag_ms", "verdict"), [(20.0, "pass"), (20.001, "invalid")])
