@@ -1,7 +1,7 @@
 """Who may connect, and who is connected (contract, sections 2 and 3)."""
 
 import time
-from collections.abc import Iterator
+from typing import Final
 
 from msgspec import Struct
 from socketio import AsyncServer
@@ -13,6 +13,8 @@ from fakes.chatengine.publisher import workspace_room
 from fakes.logs import Log
 
 __all__ = ["Agent", "Agents", "user_of"]
+
+_AGENT: Final = "agent"
 
 _log = Log(__name__)
 
@@ -31,22 +33,24 @@ def user_of(claims: Claims) -> str:
 
 
 class Agents:
-    """The connected sockets. A socket is in its workspace's room from before its first event."""
+    """The connected sockets. A socket is in its workspace's room from before its first event.
+
+    Who an agent is stays with the socket's session, and so is forgotten with it.
+    """
 
     def __init__(self, server: AsyncServer, rules: TokenRules, faults: Faults) -> None:
         self._server = server
         self._rules = rules
         self._faults = faults
-        self._by_sid: dict[str, Agent] = {}
         server.on("connect", self._connect)
-        server.on("disconnect", self._disconnect)
 
-    def __iter__(self) -> Iterator[Agent]:
-        return iter(tuple(self._by_sid.values()))
-
-    def get(self, sid: str) -> Agent | None:
+    async def get(self, sid: str) -> Agent | None:
         """Return the agent behind a socket, while it is connected."""
-        return self._by_sid.get(sid)
+        try:
+            session: dict[str, Agent] = await self._server.get_session(sid)
+        except KeyError:
+            return None
+        return session.get(_AGENT)
 
     async def _connect(self, sid: str, environ: object, auth: object) -> None:
         refusal = self._faults.refuse_connect()
@@ -57,7 +61,8 @@ class Agents:
         except TokenError as error:
             _log.warning("connection refused", code=error.code, reason=error.reason)
             raise Refused(error.reason, {"code": error.code}) from None
-        self._by_sid[sid] = Agent(sid, claims.workspace_id, user_of(claims))
+        agent = Agent(sid, claims.workspace_id, user_of(claims))
+        await self._server.save_session(sid, {_AGENT: agent})
         await self._server.enter_room(sid, workspace_room(claims.workspace_id))
 
     def _admit(self, auth: object) -> Claims:
@@ -66,6 +71,3 @@ class Agents:
         if given.get("workspaceId") != claims.workspace_id:
             raise TokenError("forbidden", "token of another workspace")
         return claims
-
-    async def _disconnect(self, sid: str, reason: object) -> None:
-        self._by_sid.pop(sid, None)

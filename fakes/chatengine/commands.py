@@ -86,7 +86,7 @@ class Commands:
         payload = arguments[0] if arguments else None
         answer: dict[str, Any] = {"ok": True}
         try:
-            agent = self._agents.get(sid)
+            agent = await self._agents.get(sid)
             if agent is None:
                 raise CommandError("gone", "the socket is not connected")
             await work(agent, payload)

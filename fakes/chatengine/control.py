@@ -138,9 +138,9 @@ def _receive(inbox: Inbox, webhook: Webhook) -> None:
 
 
 def _add_connections(app: web.Application, server: RealtimeServer, agents: Agents) -> None:
-    def described(connection: Connection) -> dict[str, Any]:
+    async def described(connection: Connection) -> dict[str, Any]:
         sid = connection.sids.get("/")
-        agent = None if sid is None else agents.get(sid)
+        agent = None if sid is None else await agents.get(sid)
         known = (
             {}
             if agent is None
@@ -159,8 +159,11 @@ def _add_connections(app: web.Application, server: RealtimeServer, agents: Agent
             **known,
         }
 
+    async def listed() -> list[dict[str, Any]]:
+        return [await described(each) for each in server.connections()]
+
     async def connections(_: web.Request) -> web.Response:
-        return reply([described(each) for each in server.connections()])
+        return reply(await listed())
 
     async def drop(request: web.Request) -> web.Response:
         given = await read_body(request, _Drop)
@@ -171,7 +174,7 @@ def _add_connections(app: web.Application, server: RealtimeServer, agents: Agent
         }
         found = [
             one
-            for one in map(described, server.connections())
+            for one in await listed()
             if all(value in (None, one.get(name)) for name, value in wanted.items())
         ]
         dropped = [await _drop(server, given.how, one) for one in found]

@@ -102,7 +102,7 @@ async def test_dropping_by_engine(world: World) -> None:
 
 
 async def test_dropping_by_socket(world: World) -> None:
-    """`socket` sends a Socket.IO DISCONNECT; the connection is the client's to close, as in Node."""
+    """`socket` sends a Socket.IO DISCONNECT; the connection stays, as in Node."""
     async with world.raw_socket() as ws:
         await drop_the_raw_one(world, "socket")
         assert await ws.receive_str() == "41"

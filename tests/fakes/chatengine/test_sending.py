@@ -291,6 +291,45 @@ async def test_a_sender_that_leaves(world: World) -> None:
     assert (await other.one(events.MESSAGE))["status"] == "sent"
 
 
+async def test_a_post_that_is_given_up(world: World) -> None:
+    """A client that no longer waits for the answer to its POST does not undo the send."""
+    slow = asyncio.Event()
+
+    async def slowly(path: str, body: dict[str, Any]) -> web.Response:
+        await slow.wait()
+        return await world.provider.take(path, body)
+
+    world.provider.answer = slowly
+    other = await world.agent(user="agent-2", subscribed_to=JID)
+    posting = asyncio.create_task(post(world, clientMessageId="c-1"))
+    await until(lambda: world.provider.calls)
+    posting.cancel()
+    # Its connection is gone when another one has come and been answered.
+    await world.messages()
+    slow.set()
+    assert (await other.one(events.MESSAGE))["status"] == "sent"
+    assert (await post(world, clientMessageId="c-1"))[0] == 201
+    assert len(world.provider.calls) == 1
+
+
+async def test_customers_do_not_wait_for_sends(world: World) -> None:
+    """A customer's message enters at once, also while a send of its conversation is under way."""
+    slow = asyncio.Event()
+
+    async def slowly(path: str, body: dict[str, Any]) -> web.Response:
+        await slow.wait()
+        return await world.provider.take(path, body)
+
+    world.provider.answer = slowly
+    sender = await world.agent(subscribed_to=JID)
+    sending = asyncio.create_task(send(sender))
+    await until(lambda: world.provider.calls)
+    await world.arrive("A1")
+    assert (await sender.one(events.MESSAGE))["id"] == "evo-A1"
+    slow.set()
+    await sending
+
+
 async def test_the_number_of_the_conversation_sends(world: World) -> None:
     """A reply goes out by the number that the customer wrote to; a POST may choose another."""
     await world.webhook(
