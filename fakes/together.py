@@ -14,7 +14,6 @@ from fakes.control import ControlSettings
 from fakes.environment import Instance, Secret
 from fakes.evolution.running import Evolution, running_evolution
 from fakes.evolution.settings import EvolutionSettings
-from fakes.serving import listening_socket
 
 __all__ = ["FakesSettings", "RunningFakes", "running_fakes"]
 
@@ -45,8 +44,6 @@ class RunningFakes(Struct, frozen=True):
 async def running_fakes(settings: FakesSettings) -> AsyncIterator[RunningFakes]:
     """Run ChatEngine and its provider within the block; raises `CouldNotListen`."""
     key = Secret(secrets.token_urlsafe(24))
-    # Each has to know the other's address before it runs, so one port is chosen beforehand.
-    port = settings.chatengine_port or _free_port(settings.host)
     async with AsyncExitStack() as stack:
         evolution = await stack.enter_async_context(
             running_evolution(
@@ -55,7 +52,6 @@ async def running_fakes(settings: FakesSettings) -> AsyncIterator[RunningFakes]:
                     api_key=key,
                     host=settings.host,
                     port=settings.evolution_port,
-                    webhook_url=f"http://{settings.host}:{port}{WEBHOOK_PATH}",
                     control=_control(settings, "evolution"),
                 )
             )
@@ -66,22 +62,18 @@ async def running_fakes(settings: FakesSettings) -> AsyncIterator[RunningFakes]:
                     secret=settings.secret,
                     instances=settings.instances,
                     host=settings.host,
-                    port=port,
+                    port=settings.chatengine_port,
                     provider=ProviderSettings(url=evolution.url, api_key=key),
                     cors_allowed_origins=settings.cors_allowed_origins,
                     control=_control(settings, "chatengine"),
                 )
             )
         )
+        # Each has to know the other's address, and only now both are known.
+        evolution.provider.caller.url = chatengine.url + WEBHOOK_PATH
         yield RunningFakes(chatengine, evolution)
 
 
 def _control(settings: FakesSettings, name: str) -> ControlSettings:
     folder = settings.folder
     return ControlSettings(token_file=None if folder is None else folder / f"{name}-control.token")
-
-
-def _free_port(host: str) -> int:
-    with listening_socket(host, 0) as listener:
-        port: int = listener.getsockname()[1]
-    return port
