@@ -11,6 +11,7 @@ import click
 from harness import demo as demo_run
 from harness import doctor as diagnosis
 from harness import fakes as foreground
+from harness import load as loading
 from harness.exits import CouldNotRun
 from reports import page, record, summary, thresholds
 from reports.files import ReportError
@@ -28,7 +29,7 @@ def main() -> None:
 
     \b
     Begin with:  chatengine-harness demo
-    Then:        locust -f locustfiles/subscribers.py --host https://your-chatengine
+    Then:        chatengine-harness load --host https://your-chatengine
     """
 
 
@@ -90,6 +91,23 @@ def demo(
             demo_run.Plan(subscribers, seconds, rate, spawn_rate, workers, Path(out), run_name)
         )
     )
+
+
+@main.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.option("--agents", is_flag=True)
+@click.option("-h", "--help", "wants_help", is_flag=True)
+@click.argument("locust_options", nargs=-1, type=click.UNPROCESSED)
+def load(agents: bool, wants_help: bool, locust_options: tuple[str, ...]) -> None:
+    """Locust on our subscribers (or, with --agents, agents at work), against any ChatEngine.
+
+    Takes our options and all of Locust's: with --headless in the terminal, else as a web page.
+    """
+    if wants_help:
+        loading.show_options()
+    loading.run(locust_options, agents=agents)
 
 
 @main.command()

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import locustfiles
 from harness.exits import CouldNotRun
+from harness.load import command
 
 __all__ = ["Plan", "run"]
 
@@ -60,12 +60,11 @@ def run(plan: Plan) -> int:
 @contextmanager
 def _fakes(instances: str, folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
     """Run the fakes in a process of their own; yields ChatEngine's URL."""
-    command = [
-        *(sys.executable, "-m", "harness", "fakes", "--instances", instances),
-        *("--chatengine-port", "0", "--evolution-port", "0", "--folder", str(folder)),
-    ]
     process = subprocess.Popen(
-        command,
+        [
+            *(sys.executable, "-m", "harness", "fakes", "--instances", instances),
+            *("--chatengine-port", "0", "--evolution-port", "0", "--folder", str(folder)),
+        ],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -95,9 +94,16 @@ def _locust(
     plan: Plan, url: str, instances: str, private: Path, environment: Mapping[str, str]
 ) -> int:
     workspaces = instances.count(",") + 1
-    command = [
-        *(sys.executable, "-m", "locust", "-f", str(_locustfile()), "--headless"),
-        *("--host", url, "--users", str(plan.subscribers), "--spawn-rate", str(plan.spawn_rate)),
+    arguments = [
+        *(
+            "--headless",
+            "--host",
+            url,
+            "--users",
+            str(plan.subscribers),
+            "--spawn-rate",
+            str(plan.spawn_rate),
+        ),
         *("--instances", instances, "--message-rate", str(plan.rate)),
         *("--conversations", str(_CONVERSATIONS_TO_A_WORKSPACE * workspaces)),
         *("--publish-seconds", str(plan.seconds), "--thresholds", _THRESHOLDS),
@@ -106,16 +112,11 @@ def _locust(
         *("--only-summary", "--json-file", str(private / "locust"), "--loglevel", "ERROR"),
     ]
     if plan.workers:
-        command += ["--processes", str(plan.workers)]
-    process = subprocess.Popen(command, env=environment)
+        arguments += ["--processes", str(plan.workers)]
+    process = subprocess.Popen(command("subscribers", arguments), env=environment)
     while True:
         try:
             return process.wait()
         except KeyboardInterrupt:
             # The terminal sent it to Locust as well, which ends the run in order and reports.
             time.sleep(0)
-
-
-def _locustfile() -> Path:
-    """Where `locustfiles/subscribers.py` is installed."""
-    return Path(locustfiles.__path__[0]) / "subscribers.py"

@@ -145,7 +145,7 @@ def add_arguments(parser: "LocustArgumentParser") -> None:
             type=type(default),
             default=default,
             metavar=f"<{type(default).__name__}>",
-            help=f"{help_text} Default: {default!r}." if default != "" else help_text,
+            help=help_text,
             env_var=f"CHATENGINE_LOAD{flag[1:].replace('-', '_').upper()}",
         )
 
