@@ -23,6 +23,7 @@ from picows import (
     ws_connect,
 )
 
+from chatengine import events
 from chatengine.packets import PacketError, socketio
 from locustfiles.engine.errors import ConnectFailed, ConnectionLost, ConnectRefused
 
@@ -33,6 +34,7 @@ _MESSAGE_EVENT: Final = b'42["message",'
 _EVENT: Final = 2  # length of the packet types in front of the JSON of an event
 
 _READ_BUFFER_BYTES: Final = 4096  # picows' own 16 KiB a socket would be a third of our allowance
+_LONGEST_MESSAGE: Final = 10 * 1024 * 1024  # what picows allows a single frame
 _CLOSE_S: Final = 2.0
 
 
@@ -82,7 +84,7 @@ async def dial(
         connection.begin()
     except BaseException as error:
         connection.abort()
-        if isinstance(error, OSError | WSError | TimeoutError):
+        if isinstance(error, OSError | WSError | TimeoutError | UnicodeError):
             raise ConnectFailed(_sentence(error, url, timeout_s)) from None
         raise
     return connection
@@ -104,9 +106,11 @@ class Connection(WSListener):
         self._patience_s = 45.0
         self._watchdog: asyncio.TimerHandle | None = None
         self._fragments = b""
+        self._fragments_are_text = True
         self._cause = "the connection was cut"
         self._begun = False
         self._ended = False
+        self._ending: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """From now on the receiver hears of a loss; raises `ConnectFailed` when it came before."""
@@ -147,6 +151,8 @@ class Connection(WSListener):
                 await transport.wait_disconnected()
         except TimeoutError:
             self.abort()
+        except WSError:
+            return  # the server broke the protocol with its last words
 
     def abort(self) -> None:
         """Drop the TCP connection without a word."""
@@ -170,17 +176,38 @@ class Connection(WSListener):
             )
             transport.send_close(frame.get_close_code())
             transport.disconnect()
-        elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.CONTINUATION):
-            self._fragments += frame.get_payload_as_bytes()
-            if frame.fin:
-                whole, self._fragments = self._fragments, b""
+        elif frame.msg_type in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION):
+            self._collect(frame)
+
+    def _collect(self, frame: WSFrame) -> None:
+        """Take what is rare: a binary message, or a part of a fragmented one."""
+        if frame.msg_type is not WSMsgType.CONTINUATION:
+            self._fragments_are_text = frame.msg_type is WSMsgType.TEXT
+        self._fragments += frame.get_payload_as_bytes()
+        if len(self._fragments) > _LONGEST_MESSAGE:
+            self._give_up("the server sent too long a message")
+        elif frame.fin:
+            whole, self._fragments = self._fragments, b""
+            if self._fragments_are_text:
                 self._on_text(whole)
+            else:
+                self._on_socketio(whole)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        """Tell everyone who waits that nothing more will come."""
+        """Nothing more will come."""
         self._ended = True
         if self._watchdog is not None:
             self._watchdog.cancel()
+        self._ending = self._loop.create_task(self._tell_everyone(transport))
+
+    async def _tell_everyone(self, transport: WSTransport) -> None:
+        """End whatever is awaited; picows tells only here what it found wrong."""
+        try:
+            await transport.wait_disconnected()
+        except WSError as error:
+            self._cause = f"the server broke the WebSocket protocol: {error}"
+        except Exception as error:
+            self._cause = str(error)
         lost = ConnectionLost(self._cause)
         for answer in self._acks.values():
             if not answer.done():
@@ -203,7 +230,7 @@ class Connection(WSListener):
             self._send("3")
             self._expect_ping()
         elif text.startswith(b"4"):
-            self._on_socketio(text[1:])
+            self._on_socketio(text[1:].decode(errors="replace"))
         elif text.startswith(b"0"):
             self._on_open(text[1:])
         elif text.startswith(b"1"):
@@ -218,15 +245,17 @@ class Connection(WSListener):
         self._expect_ping()
         return self._send_packet(socketio.Packet(socketio.PacketType.CONNECT, data=self._auth))
 
-    def _on_socketio(self, text: bytes) -> None:
+    def _on_socketio(self, part: str | bytes) -> None:
         try:
-            packet = self._decoder.add(text.decode())
-        except (PacketError, UnicodeDecodeError):
+            packet = self._decoder.add(part)
+        except PacketError:
             return self._give_up("the server sent a malformed packet")
         if packet is None or packet.namespace != "/":
             return None
         match packet.type:
             case socketio.PacketType.EVENT if self._receiver is not None:
+                if packet.data[0] == events.MESSAGE:  # written otherwise than most servers do
+                    return self._receiver.on_message(msgspec.json.encode(packet.data))
                 self._receiver.on_event(str(packet.data[0]), packet.data[1:])
             case socketio.PacketType.ACK:
                 answer = self._acks.get(packet.id or 0)
@@ -299,7 +328,7 @@ def _sentence(error: Exception, url: str, timeout_s: float) -> str:
             return f"{at} does not speak TLS: {error.reason}"
         case ConnectionRefusedError():
             return f"nothing listens at {at}"
-        case socket.gaierror():
+        case socket.gaierror() | UnicodeError():  # too long a name, for one, cannot be encoded
             return f"the name {where.hostname} is unknown"
         case _:
             return f"no connection to {at}: {error}"

@@ -39,6 +39,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.clock = Clock()
+        self.began_us = self.clock.now_us()  # no message of a run is meant for an earlier moment
         self.ledger = Ledger()
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._hub = gevent.get_hub()
