@@ -132,14 +132,15 @@ async def test_dropping_a_whole_workspace(world: World) -> None:
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 async def test_refusing_handshakes(world: World, transport: str) -> None:
     """With a status, new handshakes fail with it, as many as were said; who is in stays."""
-    inside = await world.agent(subscribed_to=JID)
+    inside = await world.agent(subscribed_to=JID, transports=(transport,))
     await world.control.call("PUT", "/faults/refusal", {"status": 503, "count": 2})
-    for _ in range(2):
+    for number in range(2):
+        await world.arrive(f"A{number}")
+        await inside.get(events.MESSAGE, number + 1)
         with pytest.raises(socketio.exceptions.ConnectionError):
             await world.agent(transports=(transport,))
     await world.agent(transports=(transport,))
-    await world.arrive("A1")
-    await inside.one(events.MESSAGE)
+    await inside.settled()
 
 
 async def test_refusing_connects(world: World) -> None:

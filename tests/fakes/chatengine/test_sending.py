@@ -103,8 +103,10 @@ async def no_json(*_: object) -> web.Response:
     return web.Response(text="<html>", status=201)
 
 
-async def elsewhere(*_: object) -> web.Response:
-    return web.Response(status=302, headers={"Location": "http://127.0.0.1:9/"})
+async def elsewhere(path: str, _: object) -> web.Response:
+    if path.endswith("/elsewhere"):
+        return web.json_response({"key": {"id": "OUT1"}}, status=201)
+    return web.Response(status=307, headers={"Location": "/message/sendText/elsewhere"})
 
 
 @pytest.mark.parametrize("answer", [refuse, no_key, no_json, elsewhere])

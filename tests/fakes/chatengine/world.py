@@ -27,7 +27,17 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientWebSocketResponse
 
-__all__ = ["JID", "OTHER_JID", "SECRET", "SETTINGS", "Crm", "ProviderInHand", "World", "running"]
+__all__ = [
+    "JID",
+    "OTHER_JID",
+    "SECRET",
+    "SETTINGS",
+    "Crm",
+    "ProviderInHand",
+    "World",
+    "running",
+    "token",
+]
 
 SECRET = "a-secret-that-both-sides-share-and-that-is-long-enough-for-HS512-too"
 JID = "5511990000001@s.whatsapp.net"
@@ -74,6 +84,17 @@ class ProviderInHand:
         self.calls.append((request.path, body))
         self.headers.append(dict(request.headers))
         return await self.answer(request.path, body)
+
+
+def token(
+    settings: ChatEngineSettings,
+    workspace_id: str = "w-1",
+    user: str = "agent-1",
+    **extra: object,
+) -> str:
+    """A good token of an agent."""
+    rules = settings.token_rules
+    return mint(rules, workspace_id=workspace_id, subject=user, now=time.time(), extra=extra)
 
 
 class Crm:
@@ -166,8 +187,7 @@ class World:
     # agents
 
     def token(self, workspace_id: str = "w-1", user: str = "agent-1", **extra: object) -> str:
-        rules = self.settings.token_rules
-        return mint(rules, workspace_id=workspace_id, subject=user, now=time.time(), extra=extra)
+        return token(self.settings, workspace_id, user, **extra)
 
     def crm(self) -> Crm:
         """A socket that is not connected yet; it is closed with the world."""
