@@ -1,0 +1,150 @@
+"""The command line as a person uses it: every command a process, its output, its exit code."""
+
+import asyncio
+import os
+import signal
+import stat
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+import socketio
+
+from chatengine.tokens import TokenRules, mint
+from fakes.serving import listening_socket
+from harness.doctor import examine
+from reports import record
+from tests.processes import Ended, end, program, run_program
+
+SECRET = "a secret of thirty-two characters"
+
+
+async def harness(*arguments: str, env: dict[str, str] | None = None) -> Ended:
+    """Run `chatengine-harness` to its end."""
+    return await run_program("harness", *arguments, env=env)
+
+
+async def test_help_names_every_command_and_exit_code() -> None:
+    """`--help` teaches: what there is, and what a command ends with."""
+    told = await harness("--help")
+    assert told.code == 0
+    for word in ("demo", "fakes", "load", "doctor", "report", "Exit codes: 0 pass"):
+        assert word in told.out
+
+
+async def test_load_help_shows_our_options() -> None:
+    """What `locust --help` cannot show is shown."""
+    told = await harness("load", "--help")
+    assert told.code == 0
+    assert "--message-rate" in told.out
+    assert "--thresholds" in told.out
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+async def test_a_demo_passes_and_leaves_its_reports(tmp_path: Path, workers: int) -> None:
+    """A small demo delivers everything, says so, and writes record, page and JUnit."""
+    told = await harness(
+        *("demo", "--subscribers", "40", "--seconds", "2", "--rate", "20", "--spawn-rate", "40"),
+        *("--workers", str(workers), "--out", str(tmp_path), "--run-name", "small"),
+    )
+    kept = record.read(tmp_path / "small" / "run.json")
+    assert told.code in (0, 4), told  # 4: a machine so busy that the generator itself was late
+    assert (told.code == 0) is (kept.verdict == "pass"), kept.reasons
+    assert kept.subscribers.connected == 40
+    assert kept.deliveries.lost == 0
+    assert kept.deliveries.expected == kept.deliveries.received >= 30 * 20
+    assert kept.generator.workers == max(1, workers)
+    assert (tmp_path / "small" / "report.html").stat().st_size > 10_000
+    assert (tmp_path / "small" / "junit.xml").exists()
+    assert "Traceback" not in told.err
+
+
+async def test_a_report_is_shown_again(tmp_path: Path) -> None:
+    """`report` prints a kept run, makes its page anew, and ends with its verdict's code."""
+    made = await harness(
+        *("demo", "--subscribers", "2", "--seconds", "1", "--rate", "5"),
+        *("--out", str(tmp_path), "--run-name", "tiny"),
+    )
+    page = tmp_path / "again.html"
+    told = await harness("report", str(tmp_path / "tiny"), "--page", str(page))
+    assert told.code == made.code
+    assert "Delivered" in told.out
+    assert page.read_text().startswith("<!")
+
+
+async def test_a_missing_report_is_one_sentence(tmp_path: Path) -> None:
+    """What cannot be read is named, without a traceback."""
+    told = await harness("report", str(tmp_path / "none.json"))
+    assert told.code == 3
+    assert told.err.startswith("chatengine-harness: Cannot read ")
+    assert told.err.count("\n") == 1
+
+
+async def test_fakes_serve_a_client_until_ctrl_c(tmp_path: Path) -> None:
+    """They say where they are and where the secrets are, serve, and end with nothing left."""
+    async with program(
+        *("harness", "fakes", "--chatengine-port", "0", "--evolution-port", "0"),
+        *("--folder", str(tmp_path / "private")),
+        env={"CHATENGINE_JWT_SECRET": SECRET},
+    ) as process:
+        assert process.stdout is not None
+        url = (await asyncio.wait_for(process.stdout.readline(), 20)).decode().split()[1]
+        printed = await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C"), 20)
+        secrets = tmp_path / "private" / "secrets.env"
+        assert str(secrets).encode() in printed
+        assert SECRET.encode() not in printed
+        assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
+        assert f"CHATENGINE_JWT_SECRET='{SECRET}'" in secrets.read_text()
+        await connect_and_leave(url)
+        process.send_signal(signal.SIGINT)
+        told = await end(process)
+    assert told.code == 0
+    assert "Traceback" not in told.err
+    assert list((tmp_path / "private").iterdir()) == []
+
+
+async def connect_and_leave(url: str) -> None:
+    """Connect as an agent of w-1 with python-socketio's client, and leave."""
+    token = mint(TokenRules(SECRET), workspace_id="w-1", subject="a", now=time.time())
+    client = socketio.AsyncClient(handle_sigint=False)
+    auth = {"token": token, "workspaceId": "w-1"}
+    await client.connect(url, auth=auth, socketio_path="/api/ws", transports=["websocket"])
+    await client.disconnect()
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/api/health") as answer:
+        assert (await answer.json())["status"] == "ok"
+
+
+async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    """The port, and what to do about it."""
+    with listening_socket("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        told = await harness("fakes", "--chatengine-port", str(port), "--folder", str(tmp_path))
+    assert told.code == 3
+    assert told.err == (
+        f"chatengine-harness: cannot listen on 127.0.0.1:{port}: the port is taken; "
+        "choose another port, or 0 for a free one\n"
+    )
+
+
+async def test_instances_that_are_none_are_a_usage_error() -> None:
+    """What was wrong, and how it is written."""
+    told = await harness("fakes", "--instances", "sales-1")
+    assert told.code == 2
+    assert "'sales-1' is not a list of instance=workspace" in told.err
+
+
+async def test_doctor_finds_nothing_missing_where_the_tests_run() -> None:
+    """It looks at everything a large run needs, and mends nothing where nothing lacks."""
+    told = await harness("doctor", env={"PATH": os.environ["PATH"]})
+    assert told.code == 0, told
+    for look in ("Open files", "Local ports", "Node", "Disk"):
+        assert look in told.out
+
+
+def test_doctor_says_how_to_mend_a_missing_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tool that is not there is a warning with what to do."""
+    monkeypatch.setenv("PATH", "")
+    node = next(finding for finding in examine() if finding.what == "Node")
+    assert node.state == "warn"
+    assert "install Node 20" in node.mend
