@@ -19,7 +19,7 @@ FILES_PATH: Final = "/api/files"
 """Outside `/api/chat`, where every call needs a token: an `<img>` and the provider have none."""
 
 _MOST_BYTES: Final = 256 * 1024 * 1024
-"""All files together; the oldest go first."""
+"""All files together."""
 
 _LONGEST_NAME: Final = 255
 _CHUNK: Final = 64 * 1024
@@ -48,9 +48,10 @@ class File(Struct, frozen=True):
 
 
 class Attachments:
-    """The files, by an id that is as good as a password; and what is known of each."""
+    """The files, by an id that is as good as a password; the oldest go beyond `most_bytes`."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._files: dict[str, File] = {}
         self._bytes = 0
 
@@ -59,7 +60,7 @@ class Attachments:
         id = f"file-{secrets.token_urlsafe(16)}"
         self._files[id] = file
         self._bytes += len(file.content)
-        while self._bytes > _MOST_BYTES:
+        while self._bytes > self._most_bytes:
             self._bytes -= len(self._files.pop(next(iter(self._files))).content)
         return Attachment(
             id=id,
@@ -73,9 +74,13 @@ class Attachments:
             },
         )
 
+    def get(self, id: str) -> File | None:
+        """Return a file, while it is kept."""
+        return self._files.get(id)
+
     async def serve(self, request: web.Request) -> web.Response:
         """Answer with a file, so that a browser shows media and never runs anything."""
-        file = self._files.get(request.match_info["id"])
+        file = self.get(request.match_info["id"])
         if file is None:
             raise Refusal(HTTPStatus.NOT_FOUND, "no such file")
         shown = file.mime_type.startswith(_SHOWN) and "svg" not in file.mime_type

@@ -10,8 +10,11 @@ from chatengine.webhooks import WebhookError, parse
 from fakes.chatengine.answers import Refusal, answer, read_json
 from fakes.chatengine.faults import Faults
 from fakes.chatengine.inbox import Inbox, UnknownInstanceError
+from fakes.logs import Log
 
 __all__ = ["add_webhook"]
+
+_log = Log(__name__)
 
 
 def add_webhook(app: web.Application, inbox: Inbox, faults: Faults) -> None:
@@ -27,8 +30,10 @@ def add_webhook(app: web.Application, inbox: Inbox, faults: Faults) -> None:
         try:
             inbox.receive(parse(body))
         except WebhookError as error:
+            _log.warning("webhook refused", reason=str(error))
             raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
         except UnknownInstanceError:
+            _log.warning("webhook refused", reason="no such instance")
             raise Refusal(HTTPStatus.FORBIDDEN, "no such instance") from None
         if faults.delays.webhooks_ms:
             await asyncio.sleep(faults.delays.webhooks_ms / 1000)

@@ -9,10 +9,12 @@ from aiohttp import FormData
 from msgspec.structs import replace
 
 from chatengine import events
+from fakes.chatengine.attachments import Attachments, File
 from tests.fakes.chatengine.world import JID, OTHER_JID, SECOND, SETTINGS, running
 
 if TYPE_CHECKING:
-    from tests.fakes.chatengine.world import World
+    from fakes.chatengine.attachments import Attachments, File
+from tests.fakes.chatengine.world import World
 
 MESSAGES = "/api/chat/messages"
 CONVERSATIONS = "/api/chat/conversations"
@@ -168,6 +170,13 @@ async def test_an_attachment_comes_back(world: World) -> None:
         assert await response.read() == content
     async with world.session.get(f"{world.url}/api/files/file-0/x") as response:
         assert response.status == 404
+
+
+def test_the_oldest_files_go_first() -> None:
+    """Files beyond the bound of all together go, the oldest first."""
+    attachments = Attachments(most_bytes=10)
+    kept = [attachments.keep(File(f"{n}", "image/png", b"x" * 4), "http://x") for n in range(4)]
+    assert [attachments.get(each.id) is not None for each in kept] == [False, False, True, True]
 
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "nonsense", "a/b\tc", "x/y;z"])
