@@ -119,7 +119,10 @@ class EngineServer:
         cors = cors_headers(request.headers.get(hdrs.ORIGIN), self.settings.cors_allowed_origins)
         if request.method == hdrs.METH_OPTIONS:
             return web.Response(status=204, headers=cors)
-        response = await self._answer(request)
+        try:
+            response = await self._answer(request)
+        except ConnectionError:
+            return refused(Refusal.BAD_REQUEST)  # nobody reads it: the client is gone
         if not response.prepared:
             response.headers.update(cors)
         return response
@@ -163,6 +166,7 @@ class EngineServer:
     # polling
 
     async def _open_polling(self, request: web.Request) -> web.StreamResponse:
+        _wire(request)  # no session for a client that is gone
         session = self._new_session()
         transport = PollingTransport(session, self.settings.max_write_buffer)
         session.open(transport)
@@ -170,12 +174,9 @@ class EngineServer:
         return await self._poll(request, transport)
 
     async def _poll(self, request: web.Request, transport: PollingTransport) -> web.StreamResponse:
-        wire = request.transport
-        if wire is None:
-            raise ConnectionResetError("the client is gone")
         self._watch(transport)
         try:
-            payload = await transport.poll(wire)
+            payload = await transport.poll(_wire(request))
         except OverlapError:
             return refused(Refusal.BAD_REQUEST)
         finally:
@@ -236,9 +237,7 @@ class EngineServer:
         response = web.StreamResponse(status=101, headers=headers)
         response.force_close()
         await response.prepare(request)
-        wire = request.transport
-        if wire is None:
-            raise ConnectionResetError("the client is gone")
+        wire = _wire(request)
         session = upgrading or self._new_session()
         transport = WebSocketTransport(session, wire, self.settings, deflate)
         if upgrading is None:
@@ -267,6 +266,13 @@ class EngineServer:
 
     def _forget(self, session: Session) -> None:
         del self.sessions[session.sid]
+
+
+def _wire(request: web.BaseRequest) -> asyncio.Transport:
+    """The request's TCP connection; ConnectionError if the client is gone."""
+    if request.transport is None:
+        raise ConnectionResetError
+    return request.transport
 
 
 def _polling_answer(text: str, content_type: str) -> web.Response:

@@ -195,8 +195,9 @@ class Session:
     # upgrading: "2probe" is answered "3probe", then "5" makes the WebSocket the transport
 
     def probe(self, candidate: Transport) -> bool:
-        """Let a WebSocket try to take over; False if there is or was one already."""
-        if self._probe is not None or self.transport.name != "polling":
+        """Let a WebSocket try to take over; False if there is or was one, or nothing to take."""
+        taken = self._probe is not None or self.transport.name != "polling"
+        if taken or self.state is not State.OPEN:
             return False
         self._probe = candidate
         timeout_s = self._settings.upgrade_timeout_ms / 1000
