@@ -168,7 +168,7 @@ async def test_a_slow_consumer_is_cut() -> None:
                 session.send(packet)
                 peak = max(peak, session.transport.buffered)
                 await asyncio.sleep(0)
-        assert 100_000 < peak < 200_000  # what exceeds the limit is its last message
+        assert peak < 150_100  # the limit and the message that exceeded it
         assert reasons == ["transport error"]
 
 
