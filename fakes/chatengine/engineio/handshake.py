@@ -37,10 +37,11 @@ def refused(refusal: Refusal) -> web.Response:
 
 
 def is_upgrade(request: web.BaseRequest) -> bool:
-    """Whether the client asks for a WebSocket."""
+    """Whether the client asks for a WebSocket (RFC 6455, 4.2.1)."""
     return (
         request.method == hdrs.METH_GET
-        and request.headers.get(hdrs.UPGRADE, "").strip().lower() == "websocket"
+        and _has_token(request.headers.get(hdrs.UPGRADE, ""), "websocket")
+        and _has_token(request.headers.get(hdrs.CONNECTION, ""), "upgrade")
     )
 
 
@@ -81,6 +82,10 @@ def cors_headers(origin: str | None, allowed: tuple[str, ...]) -> dict[str, str]
         hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Authorization, Content-Type",
         hdrs.VARY: hdrs.ORIGIN,
     }
+
+
+def _has_token(header: str, token: str) -> bool:
+    return token in (part.strip().lower() for part in header.split(","))
 
 
 def _is_key(key: str) -> bool:

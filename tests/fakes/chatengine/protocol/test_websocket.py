@@ -190,12 +190,14 @@ async def test_compression_is_granted_where_it_is_set(grant: bool) -> None:
         ("Sec-WebSocket-Version", "12", 426),
         ("Sec-WebSocket-Key", "short", 400),
         ("Sec-WebSocket-Key", "", 400),
+        ("Connection", "keep-alive", 400),
+        ("Upgrade", "h2c", 400),
     ],
 )
 async def test_a_bad_websocket_handshake_is_refused(
     echo: Echo, header: str, value: str, status: int
 ) -> None:
-    """RFC 6455, 4.2.1: the version is 13 and the key has 16 bytes."""
+    """RFC 6455, 4.2.1: the two upgrade headers, version 13 and a key of 16 bytes."""
     client, engine, _ = echo
     headers = {
         "Connection": "Upgrade",
