@@ -55,7 +55,10 @@ async def json_errors(request: web.Request, handler: Handler) -> web.StreamRespo
     try:
         return await handler(request)
     except Refusal as refusal:
-        return answer({"error": refusal.message}, refusal.status)
+        response = answer({"error": refusal.message}, refusal.status)
+        if refusal.status == HTTPStatus.UNAUTHORIZED:
+            response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"  # RFC 9110, 15.5.2
+        return response
     except web.HTTPException as error:
         response = answer({"error": error.reason}, error.status)
         if hdrs.ALLOW in error.headers:

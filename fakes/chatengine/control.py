@@ -138,29 +138,8 @@ def _receive(inbox: Inbox, webhook: Webhook) -> None:
 
 
 def _add_connections(app: web.Application, server: RealtimeServer, agents: Agents) -> None:
-    async def described(connection: Connection) -> dict[str, Any]:
-        sid = connection.sids.get("/")
-        agent = None if sid is None else await agents.get(sid)
-        known = (
-            {}
-            if agent is None
-            else {
-                "sid": sid,
-                "workspaceId": agent.workspace_id,
-                "userId": agent.user_id,
-                "conversations": _subscribed_to(agent, server.rooms(sid)),
-            }
-        )
-        return {
-            "connectionId": connection.id,
-            "transport": connection.transport,
-            "remote": connection.remote,
-            "buffered": connection.buffered,
-            **known,
-        }
-
     async def listed() -> list[dict[str, Any]]:
-        return [await described(each) for each in server.connections()]
+        return [await _describe(each, server, agents) for each in server.connections()]
 
     async def connections(_: web.Request) -> web.Response:
         return reply(await listed())
@@ -182,6 +161,28 @@ def _add_connections(app: web.Application, server: RealtimeServer, agents: Agent
 
     app.router.add_get("/connections", connections)
     app.router.add_post("/connections/drop", drop)
+
+
+async def _describe(
+    connection: Connection, server: RealtimeServer, agents: Agents
+) -> dict[str, Any]:
+    """Say what is known of a connection; whose it is, once it has joined."""
+    known: dict[str, Any] = {
+        "connectionId": connection.id,
+        "transport": connection.transport,
+        "remote": connection.remote,
+        "buffered": connection.buffered,
+    }
+    sid = connection.sids.get("/")
+    agent = None if sid is None else await agents.get(sid)
+    if agent is not None:
+        known |= {
+            "sid": agent.sid,
+            "workspaceId": agent.workspace_id,
+            "userId": agent.user_id,
+            "conversations": _subscribed_to(agent, server.rooms(agent.sid)),
+        }
+    return known
 
 
 def _subscribed_to(agent: Agent, rooms: Iterable[str]) -> list[str]:

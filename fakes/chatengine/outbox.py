@@ -19,8 +19,8 @@ __all__ = ["Order", "Outbox", "SendFailedError", "SendRefusedError", "message_id
 _MOST_WAITING: Final = 1000
 """Sends of one conversation that may wait for the provider; more would only time out."""
 
-_LONGEST_JID: Final = 512
-"""Characters; a real one has about 30."""
+_LONGEST_ID: Final = 512
+"""Characters of a JID or a client's id, which are remembered; real ones have about 30."""
 
 _MOST_REMEMBERED: Final = 100_000
 """Client ids by which a repeated send is recognised (S-SND-5); the oldest go first."""
@@ -90,6 +90,8 @@ class Outbox:
         """
         if not order.content and order.attachment is None:
             raise SendRefusedError("there is nothing to send: content is empty")
+        if len(order.client_id or "") > _LONGEST_ID:
+            raise SendRefusedError(f"the client's id is longer than {_LONGEST_ID} characters")
         route = self._route(order)
         place = order.workspace_id, self._store.open(order.workspace_id, route)
         name = (*place, order.user_id, order.client_id or "")
@@ -118,7 +120,7 @@ class Outbox:
         if known is not None and order.number_id in (None, known.number_id):
             return known
         remote_jid = order.conversation_id if known is None else known.remote_jid
-        if "@" not in remote_jid or len(remote_jid) > _LONGEST_JID:
+        if "@" not in remote_jid or len(remote_jid) > _LONGEST_ID:
             raise SendRefusedError("the conversation is unknown")
         for name, instance in self._instances.items():
             if instance.workspace_id != order.workspace_id:

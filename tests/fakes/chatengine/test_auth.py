@@ -130,6 +130,8 @@ async def test_every_chat_call_needs_a_token(world: World, method: str, path: st
         assert isinstance(body["error"], str)
     status, body = await world.call(method, path, token=signed(workspace_id=None))
     assert (status, list(body)) == (403, ["error"])
+    async with world.session.request(method, world.url + path) as response:
+        assert response.headers["WWW-Authenticate"] == "Bearer"
     for header in ("Basic abc", "Bearer", CLAIMS["sub"]):
         status, _ = await world.call(method, path, headers={"Authorization": header})
         assert status == 401

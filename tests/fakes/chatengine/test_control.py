@@ -156,7 +156,7 @@ async def test_refusing_connects(world: World) -> None:
     await world.agent()
 
 
-DELAY_MS = 150
+DELAY_MS = 400
 
 
 async def test_delayed_deliveries_keep_their_order(world: World) -> None:
