@@ -7,6 +7,7 @@ each (`RemoteCrew`); without, they are calls (`LocalCrew`).
 """
 
 import logging
+import signal
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -23,15 +24,17 @@ from msgspec import Struct
 from locustfiles.engine.accounting import Tally
 from locustfiles.engine.clock import Clock
 from locustfiles.engine.ledger import Ledger
+from locustfiles.engine.publisher import POST_S
 from locustfiles.engine.schedule import Stream
 from locustfiles.load import Load
 
-__all__ = ["Crew", "LocalCrew", "RemoteCrew", "serve"]
+__all__ = ["Crew", "LocalCrew", "RemoteCrew", "leave_in_step", "serve"]
 
 _ASK: Final = "chatengine_ask"
 _ANSWER: Final = "chatengine_answer"
 
 _ANSWER_S: Final = 10.0
+_LOOK_S: Final = 1.0  # how soon it is noticed that Locust has given up a worker
 _CLOCK_ROUNDS: Final = 5  # the quickest of them bounds the error; queues only ever add to it
 
 _log = logging.getLogger(__name__)
@@ -101,6 +104,14 @@ class _ClockReading(Struct):
     now_us: int
 
 
+class _WorkerClock(Struct):
+    """What to add to a worker's clock to get ours, and how wrong that may be."""
+
+    host: str
+    offset_us: int
+    error_us: int
+
+
 class _Beginning(Struct):
     run: int
     offset_us: int
@@ -124,6 +135,7 @@ class RemoteCrew:
         self._runner = runner
         self._answers: dict[tuple[str, int], AsyncResult[bytes]] = {}
         self._questions = 0
+        self._members: list[str] = []
         self.silent = 0
         self.hosts = 1
         self.clock_error_us = 0
@@ -132,15 +144,18 @@ class RemoteCrew:
     def begin(self, run: int) -> None:
         """Measure each worker's clock against ours, and tell it the run."""
         self.silent = 0
-        readings = {worker: self._clock_of(worker) for worker in self._workers()}
-        hosts = {reading.host for reading, _, _ in readings.values()} | {_host()}
-        self.hosts = len(hosts)
         self.clock_error_us = 0
-        for worker, (reading, offset_us, error_us) in readings.items():
-            same_clock = reading.host == _host()
-            beginning = _Beginning(run, 0 if same_clock else offset_us, error_us)
-            self._ask_one(worker, "begin", beginning)
-            self.clock_error_us = max(self.clock_error_us, 0 if same_clock else error_us)
+        self._members = self._present()
+        hosts = {_host()}
+        for worker in self._present():
+            clock = self._clock_of(worker)
+            if clock is not None:
+                same_clock = clock.host == _host()
+                offset_us, error_us = (0, 0) if same_clock else (clock.offset_us, clock.error_us)
+                self._ask_one(worker, "begin", _Beginning(run, offset_us, error_us))
+                self.clock_error_us = max(self.clock_error_us, error_us)
+                hosts.add(clock.host)
+        self.hosts = len(hosts)
 
     def waiting(self) -> int:
         """How many sockets are not subscribed yet."""
@@ -148,13 +163,14 @@ class RemoteCrew:
 
     def publish(self) -> None:
         """Give each worker its share."""
-        workers = self._workers()
+        workers = list(self._members)
         for number, worker in enumerate(workers):
             self._ask_one(worker, "publish", _Share(number, len(workers)))
 
     def finish_publishing(self) -> list[Stream]:
         """End the publishing everywhere."""
-        return [stream for streams in self._ask("finish", list[Stream]) for stream in streams]
+        answers = self._ask("finish", list[Stream], patience_s=POST_S)
+        return [stream for streams in answers for stream in streams]
 
     def drain(self, streams: list[Stream], settle_s: float) -> tuple[Tally, Ledger]:
         """Let every worker wait for what is on its way, all at the same time."""
@@ -164,46 +180,49 @@ class RemoteCrew:
             ledger.merge(Ledger.from_bytes(final.ledger))
         return tally, ledger
 
-    def _clock_of(self, worker: str) -> tuple[_ClockReading, int, int]:
-        """A worker's clock: what to add to it to get ours, and how wrong that may be (Cristian)."""
+    def _clock_of(self, worker: str) -> _WorkerClock | None:
+        """A worker's clock by its quickest answer (Cristian); None when it does not answer."""
         readings = []
         for _ in range(_CLOCK_ROUNDS):
             asked = Clock().now_us()
             body = self._ask_one(worker, "clock")
             answered = Clock().now_us()
-            reading = msgspec.msgpack.decode(body, type=_ClockReading) if body else None
-            if reading is not None:
-                middle = (asked + answered) // 2
-                readings.append((reading, middle - reading.now_us, (answered - asked + 1) // 2))
-        return min(readings, key=lambda r: r[2], default=(_ClockReading(_host(), 0), 0, 0))
+            if body is None:
+                return None
+            reading = msgspec.msgpack.decode(body, type=_ClockReading)
+            offset_us = (asked + answered) // 2 - reading.now_us
+            readings.append(_WorkerClock(reading.host, offset_us, (answered - asked + 1) // 2))
+        return min(readings, key=lambda clock: clock.error_us)
 
-    def _workers(self) -> list[str]:
+    def _present(self) -> list[str]:
         clients = self._runner.clients
         return [c.id for c in clients.ready + clients.spawning + clients.running]
 
     def _ask(
         self, verb: str, kind: type[Any], body: Any = None, patience_s: float = 0
     ) -> Iterable[Any]:
-        """Ask all workers at once; the answers of those that gave one."""
-        asked = [gevent.spawn(self._ask_one, w, verb, body, patience_s) for w in self._workers()]
+        """Ask all workers of the run at once; the answers of those that gave one."""
+        asked = [gevent.spawn(self._ask_one, w, verb, body, patience_s) for w in self._members]
         gevent.joinall(asked)
         return [msgspec.msgpack.decode(a.value, type=kind) for a in asked if a.value is not None]
 
     def _ask_one(
         self, worker: str, verb: str, body: Any = None, patience_s: float = 0
     ) -> bytes | None:
+        """A worker's answer. One that gives none in time, or is gone, is not asked again."""
         self._questions += 1
         question = _Question(self._questions, verb, msgspec.msgpack.encode(body))
         answer = self._answers[worker, question.number] = AsyncResult()
         self._runner.send_message(_ASK, _packed(question), worker)
-        try:
-            value: bytes = answer.get(timeout=_ANSWER_S + patience_s)
-        except gevent.Timeout:
+        deadline = time.monotonic() + _ANSWER_S + patience_s
+        value: bytes | None = None
+        while value is None and worker in self._present() and time.monotonic() < deadline:
+            value = answer.wait(_LOOK_S)
+        del self._answers[worker, question.number]
+        if value is None and worker in self._members:
+            self._members.remove(worker)
             self.silent += 1
             _log.error("Worker %s did not answer %r: its figures are missing.", worker, verb)
-            return None
-        finally:
-            del self._answers[worker, question.number]
         return value
 
     def _on_answer(self, msg: Any, **_: Any) -> None:
@@ -245,6 +264,22 @@ def serve(load: Load, runner: WorkerRunner) -> None:
 
     # Concurrent: Locust would else hear nothing from the master while a worker drains.
     runner.register_message(_ASK, on_ask, concurrent=True)
+
+
+def leave_in_step(runner: WorkerRunner, load: Load) -> None:
+    """In a worker: leave the end of a run to the master, for some time, on the first Ctrl-C.
+
+    A terminal sends it to the master and to its workers alike, and the master still needs their
+    figures. The second one ends the worker at once.
+    """
+
+    def interrupted(*_: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if load.run is None or load.options is None:
+            raise KeyboardInterrupt
+        gevent.spawn_later(load.options.settle_seconds + POST_S + _ANSWER_S, runner.quit)
+
+    signal.signal(signal.SIGINT, interrupted)
 
 
 def _packed(value: Any) -> dict[str, Any]:

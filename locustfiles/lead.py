@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import gevent
+from gevent.lock import BoundedSemaphore
 from locust.env import Environment
 from locust.runners import MasterRunner
 
@@ -51,6 +52,8 @@ class Lead:
         self.record: report.RunRecord | None = None
         self.publishing_since: float | None = None
         self.draining = False
+        self.concluded = True
+        self._finishing = BoundedSemaphore()
         self._started = 0.0
         self._began_us = 0
         self._workers = 0
@@ -79,21 +82,17 @@ class Lead:
             self.ledger.merge(seen)
 
     def finish(self) -> None:
-        """The run stops, its users still live: end the publishing, drain, collect the rest."""
-        if self.run is None or self.options is None:
-            return
-        if self._publishing is not None and self._publishing is not gevent.getcurrent():
-            self._publishing.kill()
-        self.draining = True
-        streams = self._crew.finish_publishing()
-        tally, rest = self._crew.drain(streams, self.options.settle_seconds)
-        self.add(self.run, rest)
-        self.tally = tally
-        self.run = None
-        self.record = build(self._outcome(self.options))
+        """The run stops, its users still live: end the publishing, drain, collect the rest.
+
+        Who comes while another is at it (Ctrl-C during the drain) waits until that one is done.
+        """
+        with self._finishing:
+            if self.run is not None and self.options is not None:
+                self._finish(self.options)
 
     def conclude(self) -> dict[str, Path]:
         """The run is over: write its reports, and say where. Raises `ReportError`."""
+        self.concluded = True
         if self.record is None or self.options is None or not self.options.out:
             return {}
         moment = datetime.fromtimestamp(self._started, UTC).strftime("%Y%m%d-%H%M%S")
@@ -107,6 +106,18 @@ class Lead:
         write_page(self.record, files["report"])
         write_junit(self.record, files["junit"])
         return files
+
+    def _finish(self, options: Options) -> None:
+        if self._publishing is not None and self._publishing is not gevent.getcurrent():
+            self._publishing.kill()
+        self.draining = True
+        streams = self._crew.finish_publishing()
+        tally, rest = self._crew.drain(streams, options.settle_seconds)
+        self.add(self.run, rest)
+        self.tally = tally
+        self.run = None
+        self.record = build(self._outcome(options))
+        self.concluded = False
 
     def _publish(self) -> None:
         """Runs in a greenlet of its own until the publishing has lasted long enough."""

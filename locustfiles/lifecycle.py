@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import gevent
+import psutil
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from locustfiles import preflight, statistics
-from locustfiles.crew import LocalCrew, RemoteCrew, serve
+from locustfiles.crew import LocalCrew, RemoteCrew, leave_in_step, serve
 from locustfiles.engine.ledger import Ledger
 from locustfiles.engine.thread import Engine
 from locustfiles.lead import COULD_NOT_RUN, Lead
 from locustfiles.load import Load
-from locustfiles.options import OptionError, Options, add_arguments
+from locustfiles.options import OptionError, Options, add_arguments, token_rules
 from locustfiles.pages import add_pages
 from locustfiles.progress import Progress
 from reports.files import ReportError
@@ -56,10 +57,12 @@ def _on_init(environment: Environment, **_: Any) -> None:
         _collect_reports(environment, lead)
         _follow(environment, lead, None)
     elif isinstance(runner, WorkerRunner):
+        _check_worker(environment)
         load = _new_load(environment)
         serve(load, runner)
         _report_to_master(environment, load)
         _work(environment, load)
+        leave_in_step(runner, load)
     elif isinstance(runner, LocalRunner):
         load = _new_load(environment)
         lead = Lead(environment, LocalCrew(load))
@@ -93,16 +96,15 @@ def _follow(environment: Environment, lead: Lead, load: Load | None) -> None:
             options = _options(environment) if headless else _check(environment, load)
         except (OptionError, preflight.PreflightError) as error:
             _log.error("%s", error)
-            environment.process_exit_code = COULD_NOT_RUN
-            if environment.runner is not None:
-                gevent.spawn(environment.runner.stop)
-            return
+            usage = isinstance(error, OptionError)
+            environment.process_exit_code = _USAGE if usage else COULD_NOT_RUN
+            raise gevent.GreenletExit from None  # of the greenlet that would start users now
         lead.begin(options)
         progress.begin()
 
     def conclude(**_: Any) -> None:
         progress.end()
-        if lead.record is None:
+        if lead.record is None or lead.concluded:
             return
         environment.process_exit_code = EXIT_CODES[lead.record.verdict]
         files: dict[str, Path] = {}
@@ -112,6 +114,8 @@ def _follow(environment: Environment, lead: Lead, load: Load | None) -> None:
             _log.error("%s", error)
             environment.process_exit_code = COULD_NOT_RUN
         print_summary(lead.record, files)
+        if headless and isinstance(environment.runner, MasterRunner):
+            gevent.spawn(environment.runner.quit)  # Locust only stops when its last worker is gone
 
     def quitting(**_: Any) -> None:
         # Ctrl-C and SIGTERM come here with the run still on, and its exit code is decided next.
@@ -175,9 +179,21 @@ def _check(environment: Environment, load: Load | None) -> Options:
     return options
 
 
+def _check_worker(environment: Environment) -> None:
+    """A worker on another host has an environment of its own; a forked one has the master's."""
+    options = environment.parsed_options
+    if options is None or not options.processes:
+        try:
+            token_rules()
+        except OptionError as error:
+            _exit(error, _USAGE)
+
+
 def _exit(error: Exception, code: int) -> None:
     """End the process with one sentence; nothing has been started yet."""
     print(f"chatengine-harness: {error}", file=sys.stderr)
+    for worker in psutil.Process().children():
+        worker.terminate()  # forked by --processes: it would look for its master for minutes
     sys.exit(code)
 
 

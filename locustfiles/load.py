@@ -63,6 +63,7 @@ class Load:
         # with the same conversations. A prime, so that it shares no factor with their number.
         self._first_index = worker_index * 7919
         self._pending = Ledger()
+        self.engine.began_us = self.engine.clock.now_us()
         garbage.rarely()
         self.engine.take_ledger()
         self._ticker = gevent.spawn(self._tick)
@@ -138,6 +139,8 @@ class Load:
             while tally.lost:
                 gevent.sleep(_DRAIN_STEP_S)
                 tally = self._tally(streams, settle_s)
+        if tally.lost:  # once more, with what came in the last step
+            tally = self._tally(streams, settle_s)
         self._collect()
         return tally, self.take()
 
@@ -153,6 +156,7 @@ class Load:
         self.finish_publishing()
         gevent.joinall([gevent.spawn(self.engine.run, s.close, _CLOSE_S) for s in self._sockets])
         self._sockets = []
+        self._pending = Ledger()
         self.run = None
         garbage.look_again()
 

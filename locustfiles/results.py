@@ -48,7 +48,7 @@ def build(outcome: Outcome) -> report.RunRecord:
     ledger, tally = outcome.ledger, outcome.tally
     latency = _merged(second.latency for second in ledger.seconds.values())
     # A generator that is late while it only connects spoils no delivery.
-    busy = [second for second in ledger.seconds.values() if second.received]
+    busy = [each for each in ledger.seconds.values() if each.received or each.published]
     record = report.RunRecord(
         version=version(),
         started=report.moment(outcome.started),

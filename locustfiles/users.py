@@ -26,6 +26,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -36,7 +37,7 @@ from locust.exception import StopUser
 
 from chatengine import events
 from chatengine.moments import from_ms
-from locustfiles.engine.errors import EngineError
+from locustfiles.engine.errors import EngineClosed, EngineError
 from locustfiles.engine.sockets import Socket
 from locustfiles.lifecycle import load_of
 
@@ -132,7 +133,8 @@ class ChatEngineUser(User):
     def on_stop(self) -> None:
         """Close the socket; nothing of the user is left."""
         if self._socket is not None:
-            self._load.engine.run(self._socket.close)
+            with suppress(EngineClosed):  # then it is closed already
+                self._load.engine.run(self._socket.close)
 
     @property
     def socket(self) -> Socket:
@@ -166,6 +168,8 @@ class ChatEngineUser(User):
                     self.connect()
                 for conversation_id in self.conversation_ids:
                     self.subscribe(conversation_id)
+            except EngineClosed:
+                raise gevent.GreenletExit from None
             except EngineError as error:
                 self._load.count_error(str(error))
                 gevent.sleep(delay)

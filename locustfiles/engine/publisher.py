@@ -24,9 +24,11 @@ from locustfiles.engine.schedule import Schedule, Stream
 from locustfiles.engine.stamps import Stamp
 from locustfiles.engine.thread import Engine
 
-__all__ = ["Conversation", "Plan", "Publisher"]
+__all__ = ["POST_S", "Conversation", "Plan", "Publisher"]
 
-_POST_S: Final = 10.0
+POST_S: Final = 10.0
+"""A post that is not answered by then counts as unknown."""
+
 _MOST_POSTS: Final = 512  # connections at once; beyond it posts queue, which their latency shows
 _STREAM_IDS: Final = 1 << 24
 
@@ -95,7 +97,7 @@ class Publisher:
         plan = self._plan
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=_MOST_POSTS, ssl=plan.tls or True),
-            timeout=aiohttp.ClientTimeout(total=_POST_S),
+            timeout=aiohttp.ClientTimeout(total=POST_S),
         )
         start_us = self._engine.clock.now_us() + SECOND_US // 10
         gap_us = SECOND_US / plan.rate
