@@ -63,7 +63,6 @@ async def running_chatengine(settings: ChatEngineSettings) -> AsyncIterator[Runn
     async with AsyncExitStack() as stack:
         evolution = await stack.enter_async_context(provider(settings.provider))
         outbox = Outbox(settings.instances, store, evolution, settings.provider.timeout_s)
-        stack.push_async_callback(outbox.close)
         inbox = Inbox(settings.instances, store, outbox, publisher)
         Commands(server, agents, store, outbox, publisher, faults)
         add_webhook(app, inbox, faults)
@@ -72,6 +71,7 @@ async def running_chatengine(settings: ChatEngineSettings) -> AsyncIterator[Runn
         steering = control_of(server, agents, store, inbox, publisher, faults)
         port = await stack.enter_async_context(serving(app, settings.host, settings.port))
         door = await stack.enter_async_context(control_server(steering, settings.control))
+        stack.push_async_callback(outbox.close)  # first of all: no request waits for a provider
         yield RunningChatEngine(f"http://{_host(settings.host)}:{port}", port, door, store)
 
 

@@ -83,7 +83,7 @@ class Outbox:
         self._by_client_id: dict[tuple[str, ...], asyncio.Task[Message]] = {}
 
     async def send(self, order: Order) -> Message:
-        """Send once, however often it is asked for, and return the message as it was sent.
+        """Send once, however often it is asked for, and return the message as it is now.
 
         Raises `SendRefusedError`, or `SendFailedError`. Whoever asks may give up waiting: the
         send goes on.
@@ -100,7 +100,8 @@ class Outbox:
             task = self._start(place, route, order)
             if order.client_id:
                 self._remember(name, task)
-        return await asyncio.shield(task)
+        message = await asyncio.shield(task)
+        return self._store.message(order.workspace_id, message.id) or message
 
     def under_way(self, workspace_id: str, conversation_id: str) -> set[asyncio.Task[Message]]:
         """Return the sends of a conversation that are not settled yet."""

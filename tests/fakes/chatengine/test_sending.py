@@ -210,6 +210,34 @@ async def test_a_repeated_client_id_is_sent_once(world: World) -> None:
     assert len(world.provider.calls) == 1
 
 
+async def test_a_repeated_send_tells_how_it_is_now(world: World) -> None:
+    """Asked for again later, the same send answers the message as it is by then."""
+    assert (await post(world, clientMessageId="c-1"))[1]["status"] == "sent"
+    await world.acknowledge("OUT1", "READ")
+    assert (await post(world, clientMessageId="c-1"))[1]["status"] == "read"
+
+
+async def test_a_line_has_an_end() -> None:
+    """Beyond a thousand sends that wait in one conversation, a further one is refused at once."""
+    async with running(replace(SETTINGS, provider=ProviderSettings(timeout_s=60))) as world:
+        hanging = asyncio.Event()
+
+        async def hang(*_: object) -> web.Response:
+            await hanging.wait()
+            return web.Response()
+
+        world.provider.answer = hang
+        sender = await world.agent()
+        for number in range(1000):
+            await sender.client.emit(events.SEND_MESSAGE, command("Oi", f"c-{number}"))
+        answer = await send(sender, "Oi", "one too many")
+        hanging.set()
+    assert answer["error"] == {
+        "code": "refused",
+        "message": "too many messages of this conversation are waiting",
+    }
+
+
 async def test_other_sends_are_other_sends(world: World) -> None:
     """S-SND-5: another agent, another conversation, another workspace, or no id: sent each time."""
     sender = await world.agent()

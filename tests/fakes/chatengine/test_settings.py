@@ -93,7 +93,7 @@ async def start(**variables: str) -> asyncio.subprocess.Process:
         sys.executable,
         "-m",
         "fakes.chatengine",
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd())} | variables,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[3])} | variables,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
