@@ -7,14 +7,13 @@ import asyncio
 import random
 import ssl
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from chatengine import events
-from locustfiles.engine import stamps
+from locustfiles.engine import arrivals
 from locustfiles.engine.accounting import Ending, Tally, Window, account
 from locustfiles.engine.connection import Connection, dial
 from locustfiles.engine.errors import (
@@ -35,9 +34,6 @@ Listener = Callable[[str, Any], None]
 _FIRST_DELAY_S: Final = 0.5
 _LONGEST_DELAY_S: Final = 5.0  # so that a socket is back within 5 s of the server's (C-CONN-3)
 _REFUSED_DELAY_S: Final = 1.0  # a refused token is not hammered (C-CONN-6)
-
-# Every subscriber of a conversation on this process gets the same id: parse it once for all.
-_parse_stamp = lru_cache(maxsize=4096)(stamps.parse)
 
 
 class Target(Struct, frozen=True):
@@ -174,37 +170,33 @@ class Socket:
 
     def on_message(self, event: bytes) -> None:
         """Account for a `message`; the hot path, thousands of times a second."""
-        now = self._engine.clock.now_us()
-        ledger = self._engine.ledger
+        engine = self._engine
+        now = engine.clock.now_us()
+        ledger = engine.ledger
         try:
-            message = _decode_message(event)[1]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            arrival = arrivals.read(event)
+        except arrivals.Malformed:
             ledger.error("a message event without the contract's shape")
             return
-        stamp = _parse_stamp(message.provider_id)
-        if stamp is None or stamp.run != self._run:
+        stamp = arrival.stamp
+        # Of another run, or forged: a moment before this one would make a second of its own.
+        if stamp is None or stamp.run != self._run or stamp.intended_us < engine.began_us:
             ledger.foreign += 1
+        elif (subscription := self._subscriptions.get(arrival.conversation_id)) is None:
+            ledger.unexpected += 1
         else:
-            self._account(message.conversation_id, stamp, now)
+            receipts = subscription.receipts.get(stamp.stream)
+            if receipts is None:
+                receipts = subscription.receipts[stamp.stream] = Receipts()
+            reordered = receipts.out_of_order
+            if receipts.add(stamp.sequence, arrival.settled):
+                ledger.delivered(stamp.intended_us, stamp.lag_us, now)
+                if receipts.out_of_order != reordered:
+                    ledger.second(now).out_of_order += 1
+            else:
+                ledger.second(now).duplicates += 1
         if self.listener is not None:
             self.listener(events.MESSAGE, msgspec.json.decode(event)[1])
-
-    def _account(self, conversation_id: str, stamp: stamps.Stamp, now: int) -> None:
-        ledger = self._engine.ledger
-        subscription = self._subscriptions.get(conversation_id)
-        if subscription is None:
-            ledger.unexpected += 1
-            return
-        receipts = subscription.receipts.get(stamp.stream)
-        if receipts is None:
-            receipts = subscription.receipts[stamp.stream] = Receipts()
-        reordered = receipts.out_of_order
-        if receipts.add(stamp.sequence, stamp.settled):
-            ledger.delivered(stamp.intended_us, stamp.lag_us, now)
-            if receipts.out_of_order != reordered:
-                ledger.second(now).out_of_order += 1
-        else:
-            ledger.second(now).duplicates += 1
 
     def on_event(self, name: str, arguments: list[Any]) -> None:
         """Count conversations, and hand everything to the listener."""
@@ -281,25 +273,3 @@ class Socket:
                 await self._subscribe(conversation_id)
             except SubscribeFailed as error:
                 self._engine.ledger.error(str(error))
-
-
-class _Metadata(Struct, rename="camel"):
-    provider_message_id: str = ""
-
-
-class _Message(Struct, rename="camel"):
-    """A `message` as far as the accounting reads it."""
-
-    id: str
-    conversation_id: str
-    metadata: _Metadata | None = None
-
-    @property
-    def provider_id(self) -> str:
-        """`metadata.providerMessageId`, or what the id says: it is `evo-<key.id>` (section 5)."""
-        if self.metadata is not None and self.metadata.provider_message_id:
-            return self.metadata.provider_message_id
-        return self.id.removeprefix("evo-")
-
-
-_decode_message = msgspec.json.Decoder(tuple[str, _Message]).decode

@@ -1,0 +1,64 @@
+"""A `message` event as the accounting reads it: once, however many subscribers here it reaches.
+
+A server sends every subscriber of a conversation the same bytes, so that a process with hundreds of
+them would parse the same JSON and the same stamp hundreds of times: 1.3 us each, where looking the
+bytes up takes 0.2.
+"""
+
+from functools import lru_cache
+from sys import intern
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from locustfiles.engine import stamps
+
+__all__ = ["Arrival", "Malformed", "read"]
+
+_KNOWN: Final = 1024
+"""Different messages on their way to subscribers at the same time; more are parsed again."""
+
+
+class Malformed(ValueError):
+    """An event without the contract's shape."""
+
+
+class Arrival(Struct, frozen=True):
+    """What a message says to the accounting; `settled` is that of the stamp."""
+
+    conversation_id: str
+    stamp: stamps.Stamp | None
+    settled: int
+
+
+@lru_cache(_KNOWN)
+def read(event: bytes) -> Arrival:
+    """Read the JSON of a `message` event, `["message", {...}]`; raises `Malformed`."""
+    try:
+        message = _decode(event)[1]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(str(error)) from None
+    stamp = stamps.parse(message.provider_id)
+    # Interned, as the subscriptions' keys are: equal is then the same, and nothing is compared.
+    return Arrival(intern(message.conversation_id), stamp, 0 if stamp is None else stamp.settled)
+
+
+class _Metadata(Struct, rename="camel"):
+    provider_message_id: str = ""
+
+
+class _Message(Struct, rename="camel"):
+    id: str
+    conversation_id: str
+    metadata: _Metadata | None = None
+
+    @property
+    def provider_id(self) -> str:
+        """`metadata.providerMessageId`, or what the id says: it is `evo-<key.id>` (section 5)."""
+        if self.metadata is not None and self.metadata.provider_message_id:
+            return self.metadata.provider_message_id
+        return self.id.removeprefix("evo-")
+
+
+_decode = msgspec.json.Decoder(tuple[str, _Message]).decode
