@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import resource
 import signal
 import socket
@@ -21,6 +22,7 @@ __all__ = [
     "EXIT_USAGE",
     "CouldNotListen",
     "listening_socket",
+    "prepare_for_thousands",
     "raise_open_file_limit",
     "run",
     "serving",
@@ -96,6 +98,16 @@ def raise_open_file_limit() -> int:
     return wanted
 
 
+def prepare_for_thousands() -> None:
+    """Make this process fit for thousands of sockets: open files, and a calm garbage collector.
+
+    A look at every object took 60 to 100 ms with 2,000 sockets, in which nothing is delivered;
+    young garbage is still collected, and the rest after 50 million objects.
+    """
+    raise_open_file_limit()
+    gc.set_threshold(10_000, 50, 100)
+
+
 @asynccontextmanager
 async def signalled() -> AsyncIterator[asyncio.Event]:
     """Yield an event that SIGTERM or SIGINT sets, for as long as the block lasts."""
@@ -119,7 +131,7 @@ def run(open_fake: Callable[[], AbstractAsyncContextManager[int]]) -> int:
     `CouldNotListen` 3, each with its sentence on stderr.
     """
     log_json_lines()
-    raise_open_file_limit()
+    prepare_for_thousands()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_until_signalled(open_fake))

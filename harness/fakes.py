@@ -13,7 +13,7 @@ import uvloop
 
 from fakes.environment import Instance, Secret
 from fakes.logs import log_json_lines
-from fakes.serving import CouldNotListen, raise_open_file_limit, signalled
+from fakes.serving import CouldNotListen, prepare_for_thousands, signalled
 from fakes.together import FakesSettings, RunningFakes, running_fakes
 from harness.exits import CouldNotRun
 
@@ -38,7 +38,7 @@ def run(plan: Plan) -> None:
         log_json_lines()
     else:
         logging.basicConfig(level=logging.ERROR)
-    raise_open_file_limit()
+    prepare_for_thousands()
     settings = FakesSettings(
         secret=Secret(os.environ.get("CHATENGINE_JWT_SECRET") or secrets.token_urlsafe(32)),
         instances=_instances(plan.instances),
