@@ -32,7 +32,8 @@ class Faults:
     """What goes wrong. `..._every` n hits every n-th message that enters, 0 none.
 
     A message is numbered as it enters, from 1: `lose_every` 3 loses the third, sixth, ...;
-    `swap_every` 3 holds the third back until the next has gone out.
+    `swap_every` 3 holds the third back until the next of its conversation
+    has gone out.
     """
 
     lose_every: int = 0
@@ -45,8 +46,8 @@ class Faults:
     """How late the webhook answers; the message has been delivered by then."""
     refuse_every: int = 0
     """The webhook answers 500 and delivers nothing."""
-    hang_every: int = 0
-    """The webhook never answers, and delivers nothing."""
+    cut_every: int = 0
+    """The webhook hangs up instead of answering, but the message has entered."""
     handshake: Literal["good", "silent", "garbage", "page", "missing", "doomed"] = "good"
     """silent: a WebSocket that says nothing; garbage: no handshake packet; page: 200 and HTML;
     missing: 404; doomed: the CONNECT is answered and the connection cut in the same breath."""
@@ -86,9 +87,10 @@ class BrokenServer:
         self.deliveries: Counter[str] = Counter()
         """What happened to the messages: `delivered`, `lost`, `duplicated`, `swapped`; one each
         for every subscriber it happened to."""
+        self.held: dict[str, str] = {}
+        """The message of each conversation that waits for the next one to go out before it."""
         self.port = 0
         self._tls = tls
-        self._held: tuple[str, str] | None = None
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -230,12 +232,12 @@ class BrokenServer:
         number, faults = len(self.posts), self.faults
         if _hits(faults.refuse_every, number):
             return web.Response(status=500)
-        if _hits(faults.hang_every, number):
-            await self._stop.wait()
         task = asyncio.create_task(self._enter(number, key["remoteJid"], key["id"]))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await asyncio.sleep(faults.answer_delay_s)
+        if _hits(faults.cut_every, number) and request.transport is not None:
+            request.transport.close()
         return web.json_response({})
 
     async def _enter(self, number: int, conversation_id: str, provider_id: str) -> None:
@@ -247,15 +249,15 @@ class BrokenServer:
             self.deliveries["lost"] += reached
             return
         if _hits(faults.swap_every, number):
-            self._held = conversation_id, provider_id
+            self.held[conversation_id] = provider_id
             return
         await self._send(conversation_id, provider_id)
         if _hits(faults.duplicate_every, number):
             await self._send(conversation_id, provider_id)
             self.deliveries["duplicated"] += reached
-        if self._held is not None:
-            held, self._held = self._held, None
-            await self._send(*held)
+        held = self.held.pop(conversation_id, None)
+        if held is not None:
+            await self._send(conversation_id, held)
             self.deliveries["swapped"] += reached
 
     async def _send(self, conversation_id: str, provider_id: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
@@ -11,23 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from locustfiles.options import OptionError, Options, add_arguments
+from locustfiles.options import OptionError, Options
+from tests.locustfiles.option_values import values
 
 HOST = "http://127.0.0.1:8000"
-
-
-class _Parser(ArgumentParser):
-    """Takes the `env_var` that Locust's own parser knows."""
-
-    def add_argument(self, *names: Any, env_var: str = "", **options: Any) -> Any:
-        return super().add_argument(*names, **options)
-
-
-def values(line: str = "") -> dict[str, Any]:
-    """Our options as the command line `line` gives them, the rest at their defaults."""
-    parser = _Parser()
-    add_arguments(parser)  # type: ignore[arg-type]  # Locust's own would patch this process
-    return vars(parser.parse_args(shlex.split(line)))
 
 
 def complaint_of(host: str | None, given: dict[str, Any]) -> str | None:
