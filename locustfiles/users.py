@@ -37,7 +37,7 @@ from locust.exception import StopUser
 
 from chatengine import events
 from chatengine.moments import from_ms
-from locustfiles.engine.errors import EngineClosed, EngineError
+from locustfiles.engine.errors import ConnectionLost, EngineClosed, EngineError
 from locustfiles.engine.sockets import Socket
 from locustfiles.lifecycle import load_of
 
@@ -207,8 +207,13 @@ class AgentUser(ChatEngineUser):
 
     @task
     def answer(self) -> None:
-        """Answer in one of the open conversations."""
-        conversation_id = self.random_conversation()
+        """Answer in one of the open conversations; without a connection, another time."""
+        try:
+            self._answer(self.random_conversation())
+        except ConnectionLost as error:  # it comes back by itself
+            self._load.count_error(str(error))
+
+    def _answer(self, conversation_id: str) -> None:
         self.typing(conversation_id)
         began = time.monotonic()
         client_id = self.send_message(conversation_id, "Olá! Já estou verificando para você.")
@@ -254,4 +259,5 @@ class AgentUser(ChatEngineUser):
 def _is_status_of(message_id: str, status: str, payload: Any) -> bool:
     """Whether a `messageStatus` says `status` of a message, by its id or its provider id."""
     named = payload.get("messageId")
-    return named in (message_id, message_id.removeprefix("evo-")) and payload["status"] == status
+    ours = named in (message_id, message_id.removeprefix("evo-"))
+    return ours and payload.get("status") == status
