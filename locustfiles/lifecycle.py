@@ -134,7 +134,9 @@ def _work(environment: Environment, load: Load) -> None:
     """In a process with users: begin and end its part of each run."""
 
     def begin(**_: Any) -> None:
-        if load.run is not None:
+        if load.run is None:
+            _log.warning("This worker joined after the run had begun: its users stay out of it.")
+        else:
             load.begin(_options(environment), max(0, environment.runner.worker_index))  # type: ignore[union-attr]
 
     def quitting(**_: Any) -> None:

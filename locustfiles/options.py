@@ -29,6 +29,7 @@ _PROMISES: Final = (
     "accepted_ratio>99%"
 )
 
+_LEAST_RATE: Final = 0.001  # one in a quarter of an hour
 _MOST_RATE: Final = 20_000.0  # messages a second: beyond what one webhook client can post
 _MOST_TEXT: Final = 65_536
 _MOST_CONVERSATIONS: Final = 1_000_000
@@ -73,7 +74,7 @@ class Options(Struct, frozen=True):
             conversations_per_subscriber=int(
                 _within(values, "conversations_per_subscriber", 1, 1000)
             ),
-            message_rate=_within(values, "message_rate", 0, _MOST_RATE),
+            message_rate=_within(values, "message_rate", _LEAST_RATE, _MOST_RATE, or_zero=True),
             text_bytes=int(_within(values, "text_bytes", 1, _MOST_TEXT)),
             publish_seconds=_within(values, "publish_seconds", 0, 86_400),
             settle_seconds=_within(values, "settle_seconds", 0.1, 300),
@@ -195,11 +196,14 @@ def _instances(text: str) -> dict[str, str]:
     return {name.strip(): place.strip() for name, _, place in pairs}
 
 
-def _within(values: Mapping[str, Any], name: str, least: float, most: float) -> float:
+def _within(
+    values: Mapping[str, Any], name: str, least: float, most: float, *, or_zero: bool = False
+) -> float:
     value = float(values[name])
-    if not least <= value <= most:
+    if not (least <= value <= most or (or_zero and value == 0)):
         flag = "--" + name.replace("_", "-")
-        raise OptionError(f"{flag} is {value:g} but must be from {least:g} to {most:g}")
+        allowed = f"{'0 or ' if or_zero else ''}from {least:g} to {most:g}"
+        raise OptionError(f"{flag} is {value:g} but must be {allowed}")
     return value
 
 

@@ -11,6 +11,7 @@ from locustfiles.engine.connection import Connection, dial, websocket_url
 from locustfiles.engine.errors import ConnectFailed, ConnectRefused
 from locustfiles.engine.thread import Engine
 from locustfiles.options import Options
+from reports.record import public_url
 
 __all__ = ["PreflightError", "check"]
 
@@ -42,12 +43,13 @@ async def _connect(options: Options, now: float) -> None:
         raise PreflightError(f"{_first_upper(str(refusal))}; {advice}") from None
     except ConnectFailed as failure:
         raise PreflightError(
-            f"{_first_upper(str(failure))}; is a ChatEngine running at {options.host}?"
+            f"{_first_upper(str(failure))}; is a ChatEngine running at {public_url(options.host)}?"
         ) from None
     await connection.close()
 
 
 async def _look_at_webhook(options: Options) -> None:
+    shown = public_url(options.webhook_url)
     timeout = aiohttp.ClientTimeout(total=options.timeout_seconds)
     try:
         async with (
@@ -56,10 +58,10 @@ async def _look_at_webhook(options: Options) -> None:
         ):
             status = response.status
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise PreflightError(f"No answer from the webhook {options.webhook_url}: {error}") from None
+        raise PreflightError(f"No answer from the webhook {shown}: {error}") from None
     if status != 200:
         raise PreflightError(
-            f"The webhook {options.webhook_url} answered {status} to a GET, where a ChatEngine "
+            f"The webhook {shown} answered {status} to a GET, where a ChatEngine "
             "answers 200; is --webhook-url right?"
         )
 

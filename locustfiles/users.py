@@ -33,7 +33,6 @@ from typing import Any, ClassVar, Final
 import gevent
 from gevent.event import Event
 from locust import User, between, constant, task
-from locust.exception import StopUser
 
 from chatengine import events
 from chatengine.moments import from_ms
@@ -62,9 +61,11 @@ class ChatEngineUser(User):
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
         self._load = load_of(environment)
+        self.workspace_id, self.conversation_ids = "", list[str]()
         if self._load.run is None:
-            raise StopUser
-        self.workspace_id, self.conversation_ids = self._load.next_subscriber()
+            self.on_start = self._stay_out  # type: ignore[method-assign]
+        else:
+            self.workspace_id, self.conversation_ids = self._load.next_subscriber()
         self.user_id = f"agent-{next(_user_numbers)}"
         self._socket: Socket | None = None
         self._inbox: deque[tuple[str, Any]] = deque(maxlen=_INBOX)
@@ -144,6 +145,10 @@ class ChatEngineUser(User):
             if self.receives_events:
                 self._socket.listener = self._on_event
         return self._socket
+
+    def _stay_out(self) -> None:
+        """Instead of `on_start` in a worker that joined too late: do nothing until stopped."""
+        Event().wait()
 
     def _emit(self, event: str, payload: Any) -> None:
         self._load.engine.call(lambda: self.socket.emit(event, payload))

@@ -111,6 +111,15 @@ def test_a_slow_delivery_is_not_lost(load: Load) -> None:
         assert 0.4 < time.monotonic() - began < 5
 
 
+def test_what_comes_just_before_the_end_of_the_settling_time_counts(load: Load) -> None:
+    """The drain looks a last time when its time is over, not only in steps."""
+    with broken_server(Faults(delivery_delay_s=1.05)) as server:
+        begun(load, server, settle_s=1.24)
+        until(lambda: len(server.posts) >= 20)
+        tally, _ = load.drain(load.finish_publishing())
+        assert tally.lost == 0
+
+
 def test_the_tail_counts_as_lost_after_the_settling_time(load: Load) -> None:
     """When the end of every stream is lost, the drain waits its time and counts it."""
     with broken_server(Faults(lose_from=31)) as server:

@@ -148,6 +148,20 @@ async def test_no_chatengine_is_told_before_the_run(tmp_path: Path, case: str) -
     assert sentence in one_sentence(ended)
 
 
+async def test_no_message_tells_what_a_url_carries_in_secret(tmp_path: Path) -> None:
+    """User, password and query of a URL are in no message, whichever call fails."""
+    secret = "http://user:hunter2@127.0.0.1:1/"
+    nowhere = await finished(*locust(secret, tmp_path, "--headless"))
+    with broken_server() as server:
+        hook = f"{secret}?token=hunter2"
+        command = locust(server.url, tmp_path, "--headless", "--webhook-url", hook)
+        no_webhook = await finished(*command)
+    for ended in (nowhere, no_webhook):
+        assert ended.code == 3, ended.err
+        assert "127.0.0.1:1" in one_sentence(ended)
+        assert "hunter2" not in ended.err + ended.out
+
+
 async def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
     """Exit code 3 and one sentence; what was measured is still told in the terminal."""
     (tmp_path / "file").write_text("")

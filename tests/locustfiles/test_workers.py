@@ -50,6 +50,28 @@ async def test_a_worker_that_dies_makes_the_run_invalid(tmp_path: Path, killed: 
         assert record.generator.silent_workers == killed
 
 
+async def test_a_worker_that_comes_late_stays_out(tmp_path: Path) -> None:
+    """Locust moves users to it, which do nothing; the accounts of the others stay exact."""
+    port = str(free_port())
+    with broken_server() as server:
+        master = ["--headless", "--master", "--expect-workers", "1", "--master-bind-port", port]
+        worker = locust(server.url, tmp_path, "--worker", "--master-port", port)
+        async with (
+            started(*worker),
+            started(*locust(server.url, tmp_path, *master, "--publish-seconds", "5")) as lead,
+        ):
+            await until(lambda: len(server.posts) > 10, within_s=15)
+            async with started(*worker) as late:
+                await until(lambda: len(server.clients) == 10, within_s=15)
+                ended = await end(lead)
+                stayed_out = await end(late)
+        record = only_record(ended, tmp_path, "pass")
+        assert record.subscribers.requested == record.subscribers.connected == 20
+        assert record.generator.silent_workers == 0
+        assert "its users stay out of it" in stayed_out.err
+        assert "Traceback" not in stayed_out.err
+
+
 async def test_a_worker_whose_master_died_can_be_ended(tmp_path: Path) -> None:
     """Ctrl-C waits for a master that might still ask; a second one ends it, and its sockets."""
     with broken_server() as server:
