@@ -50,7 +50,8 @@ def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
 
 
 def _on_init(environment: Environment, **_: Any) -> None:
-    logging.getLogger("picows").setLevel(logging.WARNING)  # it tells of each connection
+    # It tells of each connection, from the engine's thread; what goes wrong is in our own counts.
+    logging.getLogger("picows").setLevel(logging.CRITICAL)
     runner = environment.runner
     if isinstance(runner, MasterRunner):
         lead = Lead(environment, RemoteCrew(runner))

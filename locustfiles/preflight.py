@@ -54,7 +54,9 @@ async def _look_at_webhook(options: Options) -> None:
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(options.webhook_url, ssl=options.tls() or True) as response,
+            session.get(
+                options.webhook_url, ssl=options.tls() or True, allow_redirects=False
+            ) as response,
         ):
             status = response.status
     except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -156,7 +156,10 @@ class Publisher:
         )
         try:
             async with self._session.post(
-                self._plan.webhook_url, data=msgspec.json.encode(body), headers=self._headers
+                self._plan.webhook_url,
+                data=msgspec.json.encode(body),
+                headers=self._headers,
+                allow_redirects=False,  # after some of them a POST becomes a GET, and that a 200
             ) as response:
                 await response.read()
                 status: int | None = response.status

@@ -48,6 +48,8 @@ class Faults:
     """The webhook answers 500 and delivers nothing."""
     cut_every: int = 0
     """The webhook hangs up instead of answering, but the message has entered."""
+    moved: bool = False
+    """The webhook redirects a POST to itself, where a GET is answered with 200."""
     handshake: Literal["good", "silent", "garbage", "page", "missing", "doomed"] = "good"
     """silent: a WebSocket that says nothing; garbage: no handshake packet; page: 200 and HTML;
     missing: 404; doomed: the CONNECT is answered and the connection cut in the same breath."""
@@ -230,6 +232,8 @@ class BrokenServer:
         key = (await request.json())["data"]["key"]
         self.posts.append((time.monotonic(), key["id"]))
         number, faults = len(self.posts), self.faults
+        if faults.moved:
+            raise web.HTTPFound(request.path)
         if _hits(faults.refuse_every, number):
             return web.Response(status=500)
         task = asyncio.create_task(self._enter(number, key["remoteJid"], key["id"]))

@@ -96,6 +96,16 @@ def test_what_was_not_accepted_is_announced(engine: Engine) -> None:
         assert ledger.errors["the webhook answered 500"] == len(refused)
 
 
+def test_a_redirect_is_no_acceptance(engine: Engine) -> None:
+    """A webhook that has moved takes no message, though a GET at its new place succeeds."""
+    with broken_server(Faults(moved=True)) as server:
+        publisher = publishing(engine, server)
+        until(lambda: len(server.posts) >= 5)
+        _, ledger = finish(engine, publisher)
+        assert ledger.publishing.refused == ledger.publishing.scheduled == len(server.posts)
+        assert set(ledger.errors) == {"the webhook answered 302"}
+
+
 def test_a_late_publisher_says_so_and_catches_up(engine: Engine) -> None:
     """While its loop is blocked nothing goes out; then all of it does, each with its own lag."""
     with broken_server() as server:

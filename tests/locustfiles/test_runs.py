@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -41,11 +42,22 @@ def assert_exact(record: RunRecord, *, subscribers: int = 20, conversations: int
     assert sum(second.published for second in record.series) == record.publishing.accepted
 
 
+def assert_locust_agrees(path: Path, record: RunRecord) -> None:
+    """Locust's own statistics hold what the record does, the last second included."""
+    rows = {row["name"]: row["num_requests"] for row in json.loads(path.read_text())}
+    assert rows["message delivery"] == record.deliveries.received
+    assert rows["connect"] == rows["subscribe"] == record.subscribers.connected
+    assert rows["webhook, lag behind schedule"] == record.publishing.scheduled
+
+
 async def test_a_healthy_run_passes(tmp_path: Path) -> None:
     """Exit code 0, exact accounts, and nobody left on the server."""
     async with chatengine() as server:
-        ended = await finished(*locust(server.url, tmp_path, "--headless"))
-        assert_exact(only_record(ended, tmp_path, "pass"))
+        more = ["--headless", "--json-file", str(tmp_path / "stats")]
+        ended = await finished(*locust(server.url, tmp_path, *more))
+        record = only_record(ended, tmp_path, "pass")
+        assert_exact(record)
+        assert_locust_agrees(tmp_path / "stats.json", record)
         assert "Delivered" in ended.out
 
 
@@ -54,9 +66,11 @@ async def test_forked_workers_give_the_same_totals(tmp_path: Path) -> None:
     port = str(free_port())
     async with chatengine() as server:
         arguments = locust(server.url, tmp_path, "--headless", "--master-bind-port", port)
-        ended = await finished(*arguments, "--master-port", port, "--processes", "2")
+        more = ["--processes", "2", "--json-file", str(tmp_path / "stats")]
+        ended = await finished(*arguments, "--master-port", port, *more)
         record = only_record(ended, tmp_path, "pass")
         assert_exact(record)
+        assert_locust_agrees(tmp_path / "stats.json", record)
         assert (record.generator.workers, record.clock.hosts) == (2, 1)
 
 
@@ -85,6 +99,22 @@ async def test_a_server_that_loses_messages_fails(tmp_path: Path) -> None:
         assert told.duplicates == done["duplicated"] > 0
         assert told.received == done["delivered"] - done["duplicated"]
         assert told.expected == 2 * len(server.posts)
+
+
+async def test_a_server_that_breaks_the_protocol_is_told_in_counts(tmp_path: Path) -> None:
+    """Every socket comes back; the log has not a line for each of them, the record a count."""
+    with broken_server() as server:
+        more = ["--headless", "--publish-seconds", "3"]
+        async with started(*locust(server.url, tmp_path, *more)) as process:
+            await until(lambda: len(server.posts) > 10, within_s=15)
+            server.raw(b"\xff" * 40)
+            ended = await end(process)
+        record = only_record(ended, tmp_path, "pass")
+        assert record.reconnects == 20
+        (error,) = record.errors
+        assert error.count == 20
+        assert "the server broke the WebSocket protocol" in error.message
+        assert "opcode" not in ended.err.partition("Error report")[0]
 
 
 USAGE = {
