@@ -31,7 +31,7 @@ STREAM: Final = 5
 _LOOK_EVERY_S: Final = 0.005
 
 
-def until(look: Callable[[], T], *, within_s: float = 5.0) -> T:
+def until(look: Callable[[], T], *, within_s: float = 10.0) -> T:
     """Return the first truthy value of `look()`, letting gevent run; fails after `within_s`."""
     deadline = time.monotonic() + within_s
     while not (found := look()):

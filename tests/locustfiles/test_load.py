@@ -154,7 +154,8 @@ def test_users_that_leave_and_come_owe_and_are_owed_nothing_more(load: Load) -> 
             load.engine.run(socket.close)
             subscriber(load)
         tally, ledger = ended(load, server, posts=60)
-        assert tally.received == server.deliveries["delivered"]
+        # A message that reaches a socket while it closes is not taken any more.
+        assert 0 <= server.deliveries["delivered"] - tally.received <= SUBSCRIBERS
         assert 0 < tally.lost <= server.deliveries["lost"]
         assert tally.missed == tally.duplicates == tally.out_of_order == 0
         assert ledger.requested == 2 * SUBSCRIBERS
