@@ -5,6 +5,7 @@ the engine, the publishing, the accounting and the reports.
 """
 
 import logging
+import resource
 import sys
 import time
 from pathlib import Path
@@ -52,6 +53,7 @@ def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
 def _on_init(environment: Environment, **_: Any) -> None:
     # It tells of each connection, from the engine's thread; what goes wrong is in our own counts.
     logging.getLogger("picows").setLevel(logging.CRITICAL)
+    _allow_open_files()
     runner = environment.runner
     if isinstance(runner, MasterRunner):
         lead = Lead(environment, RemoteCrew(runner))
@@ -70,6 +72,13 @@ def _on_init(environment: Environment, **_: Any) -> None:
         load.on_ledger.append(lambda _: lead.add(load.run, load.take()))
         _follow(environment, lead, load)
         _work(environment, load)
+
+
+def _allow_open_files() -> None:
+    """Locust asks for 10,000 open files; a worker may carry more sockets than that."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _new_load(environment: Environment) -> Load:

@@ -251,12 +251,20 @@ def test_the_secret_is_the_deployments_own(secret: str) -> None:
     assert verify(token, rules, now=NOW).workspace_id == "w-1"
 
 
+UNSIGNED = (
+    "no token",
+    "malformed token",
+    "token signed with another algorithm",
+    "token with a wrong signature",
+)
+
+
 @given(st.text() | st.text(alphabet=".-_ABCxyz019=", max_size=60))
 def test_any_text_is_a_token_error(token: str) -> None:
     """No text that nobody signed opens the door, and none raises anything else."""
     code, reason = refusal(token)
     assert code == "unauthorized"
-    assert not token or len(token) < 12 or token not in reason
+    assert reason in UNSIGNED  # fixed sentences: no part of a token is in any
 
 
 @given(json_values, json_values, st.booleans())
