@@ -119,7 +119,10 @@ async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     """The port, and what to do about it."""
     with listening_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        told = await harness("fakes", "--chatengine-port", str(port), "--folder", str(tmp_path))
+        told = await harness(
+            *("fakes", "--chatengine-port", str(port), "--evolution-port", "0"),
+            *("--folder", str(tmp_path)),
+        )
     assert told.code == 3
     assert told.err == (
         f"chatengine-harness: cannot listen on 127.0.0.1:{port}: the port is taken; "

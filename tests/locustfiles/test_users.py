@@ -115,9 +115,9 @@ async def test_users_stopped_while_they_connect_leave_nothing(tmp_path: Path) ->
     """Ctrl-C while no handshake is answered ends the run at once, as invalid."""
     with broken_server() as server:
         async with started(*locust(server.url, tmp_path, "--headless")) as process:
-            await until(lambda: server.attempts, within_s=15)  # that was the look before the run
+            await until(lambda: server.attempts, within_s=40)  # that was the look before the run
             server.faults.handshake = "silent"
-            await until(lambda: len(server.clients) >= 10, within_s=15)
+            await until(lambda: len(server.clients) >= 10, within_s=40)
             process.send_signal(signal.SIGINT)
             ended = await end(process)
         await until(lambda: not server.clients)
@@ -141,7 +141,7 @@ async def test_a_server_that_goes_away_under_agents_is_told(tmp_path: Path) -> N
         more = ["--headless", "--publish-seconds", "3", "--thresholds", "accepted>50%"]
         arguments = locust(server.url, tmp_path / "out", *more, locustfile=file)
         async with started(*arguments) as process:
-            await until(lambda: len(server.posts) > 10, within_s=15)
+            await until(lambda: len(server.posts) > 10, within_s=40)
             server.cut()
             ended = await end(process)
         record = only_record(ended, tmp_path / "out", "pass")

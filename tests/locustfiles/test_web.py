@@ -83,12 +83,12 @@ async def test_two_runs_give_two_records(tmp_path: Path) -> None:
     with broken_server() as server:
         async with page(server.url, tmp_path) as locust:
             await locust.swarm(run_name="one", publish_seconds="1")
-            await until(lambda: list(tmp_path.glob("one/junit.xml")), within_s=15)
+            await until(lambda: list(tmp_path.glob("one/junit.xml")), within_s=40)
             delivered, posts = server.deliveries["delivered"], len(server.posts)
             await locust.swarm(run_name="two", publish_seconds="0")
-            await until(lambda: len(server.posts) >= posts + 20, within_s=15)
+            await until(lambda: len(server.posts) >= posts + 20, within_s=40)
             await locust.stop()
-            await until(lambda: list(tmp_path.glob("two/junit.xml")), within_s=15)
+            await until(lambda: list(tmp_path.glob("two/junit.xml")), within_s=40)
             assert not server.clients
             ended = await locust.end()
         assert "Traceback" not in ended.err
@@ -104,7 +104,7 @@ async def test_users_lowered_and_raised_in_the_middle_keep_the_accounts(tmp_path
     with broken_server() as server:
         async with page(server.url, tmp_path) as locust:
             await locust.swarm(publish_seconds="0")
-            await until(lambda: len(server.posts) >= 10, within_s=15)
+            await until(lambda: len(server.posts) >= 10, within_s=40)
             await locust.swarm(user_count="4")
             await until(lambda: len(server.clients) == 4)
             await locust.swarm(user_count="12")
@@ -135,7 +135,7 @@ async def test_a_mistake_in_the_form_starts_nobody(tmp_path: Path, processes: li
             await locust.said("Nothing listens at 127.0.0.1:1")
             assert not server.attempts
             await locust.swarm(host=server.url, publish_seconds="1")
-            await until(lambda: list(tmp_path.glob("*/junit.xml")), within_s=15)
+            await until(lambda: list(tmp_path.glob("*/junit.xml")), within_s=40)
             ended = await locust.end()
         assert "Traceback" not in ended.err
         (record,) = records(tmp_path)

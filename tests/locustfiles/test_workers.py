@@ -50,7 +50,7 @@ async def test_a_worker_that_dies_makes_the_run_invalid(tmp_path: Path, killed: 
     with broken_server() as server:
         more = ["--publish-seconds", "8"]
         async with distributed(server.url, tmp_path, *more) as (master, workers):
-            await until(lambda: len(server.posts) > 20, within_s=15)
+            await until(lambda: len(server.posts) > 20, within_s=40)
             for worker in workers[:killed]:
                 worker.kill()
             ended = await end(master)
@@ -68,10 +68,10 @@ async def test_a_worker_that_comes_late_stays_out(tmp_path: Path) -> None:
             started(*worker),
             started(*locust(server.url, tmp_path, *master, "--publish-seconds", "60")) as lead,
         ):
-            await until(lambda: len(server.posts) > 10, within_s=15)
+            await until(lambda: len(server.posts) > 10, within_s=40)
             async with started(*worker) as late:
                 await said(late, "joined after the run had begun: its users stay out of it")
-                await until(lambda: len(server.clients) == 10, within_s=15)
+                await until(lambda: len(server.clients) == 10, within_s=40)
                 lead.send_signal(signal.SIGINT)
                 ended = await end(lead)
                 stayed_out = await end(late)
@@ -86,11 +86,11 @@ async def test_a_worker_whose_master_died_can_be_ended(tmp_path: Path) -> None:
     with broken_server() as server:
         async with distributed(server.url, tmp_path, "--publish-seconds", "60") as found:
             master, workers = found
-            await until(lambda: len(server.posts) > 10, within_s=15)
+            await until(lambda: len(server.posts) > 10, within_s=40)
             master.kill()
             for worker in workers:
                 worker.send_signal(signal.SIGINT)
-            await until(lambda: len(server.posts) > 30, within_s=15)
+            await until(lambda: len(server.posts) > 30, within_s=40)
             for worker in workers:
                 worker.send_signal(signal.SIGINT)
             ended = [await end(worker) for worker in workers]
