@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Ended", "end", "listening_port", "program", "run_program"]
 
 _ROOT = Path(__file__).parents[1]
-_DEADLINE_S = 20.0  # a cold start of the interpreter on a loaded two-core machine takes 3
+_DEADLINE_S = 40.0  # a cold start of the interpreter on a loaded two-core machine takes 3
 
 
 class Ended(Struct, frozen=True):
