@@ -1,6 +1,5 @@
 """All the fakes in one process, over one set of data: each knows where the others are."""
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ class FakesSettings(Struct, frozen=True, kw_only=True):
 
     secret: Secret
     instances: dict[str, Instance]
+    api_key: Secret
     host: str = "127.0.0.1"
     chatengine_port: int = 0
     evolution_port: int = 0
@@ -43,13 +43,12 @@ class RunningFakes(Struct, frozen=True):
 @asynccontextmanager
 async def running_fakes(settings: FakesSettings) -> AsyncIterator[RunningFakes]:
     """Run ChatEngine and its provider within the block; raises `CouldNotListen`."""
-    key = Secret(secrets.token_urlsafe(24))
     async with AsyncExitStack() as stack:
         evolution = await stack.enter_async_context(
             running_evolution(
                 EvolutionSettings(
                     instances=settings.instances,
-                    api_key=key,
+                    api_key=settings.api_key,
                     host=settings.host,
                     port=settings.evolution_port,
                     control=_control(settings, "evolution"),
@@ -63,7 +62,7 @@ async def running_fakes(settings: FakesSettings) -> AsyncIterator[RunningFakes]:
                     instances=settings.instances,
                     host=settings.host,
                     port=settings.chatengine_port,
-                    provider=ProviderSettings(url=evolution.url, api_key=key),
+                    provider=ProviderSettings(url=evolution.url, api_key=settings.api_key),
                     cors_allowed_origins=settings.cors_allowed_origins,
                     control=_control(settings, "chatengine"),
                 )

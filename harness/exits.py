@@ -1,22 +1,18 @@
-"""What a command ends with; each mistake of the user is one sentence, never a traceback."""
+"""How a command ends that could not begin: one sentence, never a traceback, and exit code 3."""
 
 from typing import Final
 
 import click
 
-__all__ = ["COULD_NOT_RUN", "INVALID", "PASSED", "THRESHOLDS_FAILED", "USAGE", "CouldNotRun"]
+__all__ = ["CouldNotRun"]
 
-PASSED: Final = 0
-THRESHOLDS_FAILED: Final = 1
-USAGE: Final = 2
-COULD_NOT_RUN: Final = 3
-INVALID: Final = 4
+_COULD_NOT_RUN: Final = 3
 
 
 class CouldNotRun(click.ClickException):
     """What was asked could not be begun; ends with 3."""
 
-    exit_code = COULD_NOT_RUN
+    exit_code = _COULD_NOT_RUN
 
     def show(self, file: object = None) -> None:
         """Write the sentence to stderr, without click's `Error:`."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -11,11 +12,13 @@ from typing import NamedTuple
 import click
 import uvloop
 
-from fakes.environment import Instance, Secret
+from fakes.chatengine.settings import origins
+from fakes.environment import Instance, Secret, SettingsError
 from fakes.logs import log_json_lines
 from fakes.serving import CouldNotListen, prepare_for_thousands, signalled
 from fakes.together import FakesSettings, RunningFakes, running_fakes
 from harness.exits import CouldNotRun
+from locustfiles.options import OptionError, read_instances
 
 __all__ = ["Plan", "run"]
 
@@ -34,10 +37,7 @@ class Plan(NamedTuple):
 
 def run(plan: Plan) -> None:
     """Serve until Ctrl-C or SIGTERM; raises `CouldNotRun` and click's usage errors."""
-    if plan.verbose:
-        log_json_lines()
-    else:
-        logging.basicConfig(level=logging.ERROR)
+    log_json_lines(level=logging.INFO if plan.verbose else logging.ERROR)
     prepare_for_thousands()
     settings = FakesSettings(
         secret=Secret(os.environ.get("CHATENGINE_JWT_SECRET") or secrets.token_urlsafe(32)),
@@ -45,7 +45,8 @@ def run(plan: Plan) -> None:
         host=plan.host,
         chatengine_port=plan.chatengine_port,
         evolution_port=plan.evolution_port,
-        cors_allowed_origins=tuple(filter(None, plan.cors.split(","))),
+        cors_allowed_origins=origins(plan.cors),
+        api_key=Secret(secrets.token_urlsafe(24)),
         folder=plan.folder,
     )
     try:
@@ -54,6 +55,8 @@ def run(plan: Plan) -> None:
             runner.run(_serve(settings, plan.folder))
     except CouldNotListen as error:
         raise CouldNotRun(f"{error}; choose another port, or 0 for a free one") from None
+    except SettingsError as error:
+        raise CouldNotRun(str(error)) from None
     except OSError as error:
         raise CouldNotRun(f"cannot write to {plan.folder}: {error.strerror}") from None
 
@@ -68,7 +71,8 @@ async def _serve(settings: FakesSettings, folder: Path) -> None:
                 "CHATENGINE_JWT_SECRET": settings.secret,
                 "CHATENGINE_CONTROL_URL": running.chatengine.control.url,
                 "CHATENGINE_CONTROL_TOKEN": running.chatengine.control.token,
-                "EVOLUTION_URL": running.evolution.url,
+                "EVOLUTION_API_URL": running.evolution.url,
+                "EVOLUTION_API_KEY": settings.api_key,
                 "EVOLUTION_CONTROL_URL": running.evolution.control.url,
                 "EVOLUTION_CONTROL_TOKEN": running.evolution.control.token,
             },
@@ -101,16 +105,15 @@ def _write_secrets(path: Path, values: Mapping[str, str]) -> None:
     path.unlink(missing_ok=True)  # made anew, so that no older, wider mode stays
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.writelines(f"{name}='{value!s}'\n" for name, value in values.items())
+        file.writelines(f"{name}={shlex.quote(str(value))}\n" for name, value in values.items())
 
 
 def _instances(text: str) -> dict[str, Instance]:
-    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
-    if not pairs or not all(name.strip() and workspace.strip() for name, _, workspace in pairs):
-        raise click.BadParameter(
-            f"{text!r} is not a list of instance=workspace", param_hint="--instances"
-        )
+    try:
+        workspaces = read_instances(text)
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
     return {
-        name.strip(): Instance(workspace.strip(), f"n-{number}")
-        for number, (name, _, workspace) in enumerate(pairs, 1)
+        name: Instance(workspace, f"n-{number}")
+        for number, (name, workspace) in enumerate(workspaces.items(), 1)
     }

@@ -21,13 +21,7 @@ from reports.record import public_url
 if TYPE_CHECKING:  # importing Locust patches the whole process, which a test does not want
     from locust.argument_parser import LocustArgumentParser
 
-__all__ = ["OptionError", "Options", "add_arguments", "token_rules"]
-
-# Section 9 of the contract, for any server; of the harness's own fakes 100 % is asked.
-_PROMISES: Final = (
-    "p99<100ms, delivered>99%, duplicates<=0, out_of_order<=0, connect_success_ratio>99%, "
-    "accepted_ratio>99%"
-)
+__all__ = ["OptionError", "Options", "add_arguments", "read_instances", "token_rules"]
 
 _LEAST_RATE: Final = 0.001  # one in a quarter of an hour
 _MOST_RATE: Final = 20_000.0  # messages a second: beyond what one webhook client can post
@@ -63,7 +57,7 @@ class Options(Struct, frozen=True):
     def read(cls, host: str | None, values: Mapping[str, Any]) -> "Options":
         """Check the parsed options and the environment; raises `OptionError`."""
         base = _server(host)
-        instances = _instances(values["instances"])
+        instances = read_instances(values["instances"])
         return cls(
             host=base,
             instances=instances,
@@ -135,6 +129,19 @@ def token_rules() -> TokenRules:
     return TokenRules(secret, issuer, os.environ.get("CHATENGINE_JWT_AUDIENCE") or None)
 
 
+def read_instances(text: str) -> dict[str, str]:
+    """Read `sales-1=w-1,sales-2=w-2` as workspaces by instance; raises `OptionError`."""
+    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
+    instances = {name.strip(): workspace.strip() for name, _, workspace in pairs}
+    if not instances or "" in instances or "" in instances.values():
+        raise OptionError(
+            f"--instances {text!r} is not a list of instance=workspace, e.g. sales-1=w-1"
+        )
+    if len(instances) < len(pairs):
+        raise OptionError(f"--instances {text!r} names an instance twice")
+    return instances
+
+
 def add_arguments(parser: "LocustArgumentParser") -> None:
     """Add our options to Locust's, each with an environment variable and a field in the form.
 
@@ -169,7 +176,7 @@ _OPTIONS: Final[tuple[tuple[str, Any, str], ...]] = (
     ("--ca-file", "", "Certificate authority of the server, where the system does not know it."),
     ("--out", "out", "Folder for run records and reports; empty: write none."),
     ("--run-name", "", "Name of the run's folder below --out. Default: the moment it began."),
-    ("--thresholds", _PROMISES, "What must hold for the run to pass, comma-separated."),
+    ("--thresholds", thresholds.PROMISED, "What must hold for the run to pass, comma-separated."),
 )
 
 
@@ -185,15 +192,6 @@ def _server(host: str | None) -> str:
     if not known:
         raise OptionError(f"--host {host!r} is not an http:// or https:// URL")
     return host
-
-
-def _instances(text: str) -> dict[str, str]:
-    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
-    if not pairs or not all(name.strip() and place.strip() for name, _, place in pairs):
-        raise OptionError(
-            f"--instances {text!r} is not a list of instance=workspace, e.g. sales-1=w-1"
-        )
-    return {name.strip(): place.strip() for name, _, place in pairs}
 
 
 def _within(
@@ -215,7 +213,7 @@ def _name(text: str) -> str:
 
 def _limits(text: str) -> tuple[thresholds.Limit, ...]:
     try:
-        return tuple(thresholds.parse(part) for part in text.split(",") if part.strip())
+        return tuple(thresholds.parse_all(text))
     except thresholds.ThresholdError as error:
         raise OptionError(f"--thresholds: {error}") from None
 

@@ -154,7 +154,7 @@ class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
     """Arrivals beyond the first of the same pair."""
 
     out_of_order: Count
-    """First arrivals with a lower sequence number than one that came before them."""
+    """First arrivals behind a message that was posted only after theirs had been accepted."""
 
     missed_while_disconnected: Count
     """Pairs published while the subscriber was away: not expected, so not lost."""

@@ -188,6 +188,8 @@ def read(path: str | os.PathLike[str]) -> RunRecord:
         return decode(content)
     except msgspec.ValidationError as error:
         raise ReportError("read", path, f"it is no run record: {error}") from error
+    except RecursionError:
+        raise ReportError("read", path, "it is nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ReportError("read", path, f"it is not JSON: {error}") from error
 

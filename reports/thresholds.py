@@ -28,19 +28,33 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXIT_CODES",
+    "PROMISED",
+    "PROMISED_OF_FAKES",
     "Limit",
     "ThresholdError",
-    "default_limits",
     "describe",
     "evaluate",
     "judge",
     "judged",
     "limit_text",
     "parse",
+    "parse_all",
 ]
 
 EXIT_CODES: Final[dict[Verdict, int]] = {"pass": 0, "fail": 1, "invalid": 4}
 """What a command ends with, by verdict."""
+
+PROMISED: Final = (
+    "p99<100ms, delivered>99%, duplicates<=0, out_of_order<=0, "
+    "connect_success_ratio>99%, accepted_ratio>99%"
+)
+"""What is promised to users of any server (contract, section 9)."""
+
+PROMISED_OF_FAKES: Final = (
+    "p99<100ms, delivered>=100%, duplicates<=0, out_of_order<=0, "
+    "connect_success_ratio>99%, accepted_ratio>=100%"
+)
+"""The same of the project's own fakes, which lose nothing and refuse nothing."""
 
 LATE_SHARE: Final = 0.01
 """Share of the time in which the generator may be late, by over 50 ms. What arrives in that time is
@@ -95,28 +109,6 @@ class Limit:
     value: float
 
 
-def default_limits(*, foreign: bool = False, reconnecting: bool = False) -> list[Limit]:
-    """What is promised to users (contract, section 9).
-
-    `foreign`: the server is not one of the project's own fakes, which deliver all.
-    `reconnecting`: the run breaks connections on purpose. Without it there is no limit on
-    reconnecting, since a limit on what was never measured does not hold.
-    """
-    delivered = Limit("delivered_ratio", ">", 0.99) if foreign else _ALL_DELIVERED
-    limits = [
-        Limit("delivery_p99_ms", "<", 100.0),
-        delivered,
-        Limit("duplicates", "<=", 0),
-        Limit("out_of_order", "<=", 0),
-        Limit("connect_success_ratio", ">", 0.99),
-        Limit("accepted_ratio", ">", 0.99),
-    ]
-    return [*limits, Limit("reconnect_p99_ms", "<", 5000.0)] if reconnecting else limits
-
-
-_ALL_DELIVERED: Final = Limit("delivered_ratio", ">=", 1.0)
-
-
 def parse(text: str) -> Limit:
     """The limit that `text` names. Raises ThresholdError."""
     match = _FORM.fullmatch(text)
@@ -132,6 +124,11 @@ def parse(text: str) -> Limit:
     if scale is None or (measure.unit == "ratio" and value > 1):
         raise ThresholdError(text, f"{name} is {_UNIT_WORDS[measure.unit]}")
     return Limit(name, cast("Comparison", comparison), round(value, 9))
+
+
+def parse_all(text: str) -> list[Limit]:
+    """The limits of a comma-separated list. Raises ThresholdError for the first that is none."""
+    return [parse(part) for part in text.split(",") if part.strip()]
 
 
 def evaluate(record: RunRecord, limits: Iterable[Limit]) -> list[Threshold]:

@@ -12,7 +12,7 @@ from fakes.chatengine.store import Bounds
 from fakes.control import ControlSettings
 from fakes.environment import Environment, Instance, Secret, SettingsError
 
-__all__ = ["ChatEngineSettings", "ProviderSettings"]
+__all__ = ["ChatEngineSettings", "ProviderSettings", "origins"]
 
 MessageScope = Literal["conversation", "workspace"]
 
@@ -68,7 +68,7 @@ class ChatEngineSettings(Struct, frozen=True, kw_only=True):
             host=environment.text("HOST", "127.0.0.1"),
             port=environment.port("PORT"),
             provider=_provider(environment),
-            cors_allowed_origins=_origins(environment.text("CORS_ALLOWED_ORIGINS", "")),
+            cors_allowed_origins=origins(environment.text("CORS_ALLOWED_ORIGINS", "")),
             ping_interval_ms=_duration(environment, "PING_INTERVAL", 25_000),
             ping_timeout_ms=_duration(environment, "PING_TIMEOUT", 20_000),
             max_payload=environment.whole("MAX_PAYLOAD", 1_000_000, low=1, high=_LARGEST),
@@ -110,7 +110,8 @@ def _duration(environment: Environment, name: str, default_ms: int) -> int:
     return environment.whole(name, default_ms, low=1, high=_LONGEST_MS)
 
 
-def _origins(text: str) -> tuple[str, ...]:
+def origins(text: str) -> tuple[str, ...]:
+    """Read a comma-separated list of browser origins, as a browser writes them: no slash behind."""
     return tuple(origin.strip().rstrip("/") for origin in text.split(",") if origin.strip())
 
 

@@ -151,3 +151,34 @@ def test_doctor_says_how_to_mend_a_missing_node(monkeypatch: pytest.MonkeyPatch)
     node = next(finding for finding in examine() if finding.what == "Node")
     assert node.state == "warn"
     assert "install Node 20" in node.mend
+
+
+async def test_a_secret_of_any_text_can_be_sourced(tmp_path: Path) -> None:
+    """The shell that reads secrets.env gets the secret itself, and runs nothing in it."""
+    secret = f"it's $(touch {tmp_path}/ran) `touch {tmp_path}/ran` \\ \" a secret"
+    async with program(
+        *("harness", "fakes", "--chatengine-port", "0", "--evolution-port", "0"),
+        *("--folder", str(tmp_path / "private")),
+        env={"CHATENGINE_JWT_SECRET": secret},
+    ) as process:
+        assert process.stdout is not None
+        await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C"), 40)
+        shell = await asyncio.create_subprocess_exec(
+            *("sh", "-c", '. "$0"; printf %s "$CHATENGINE_JWT_SECRET"'),
+            str(tmp_path / "private" / "secrets.env"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        read, _ = await shell.communicate()
+    assert read.decode() == secret
+    assert not (tmp_path / "ran").exists()
+
+
+async def test_a_folder_that_cannot_hold_the_secrets_is_one_sentence(tmp_path: Path) -> None:
+    """Something in the way of a token's file is named."""
+    (tmp_path / "chatengine-control.token").mkdir()
+    told = await harness(
+        *("fakes", "--chatengine-port", "0", "--evolution-port", "0", "--folder", str(tmp_path))
+    )
+    assert told.code == 3
+    assert "chatengine-control.token" in told.err
+    assert "Traceback" not in told.err

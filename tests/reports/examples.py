@@ -17,7 +17,7 @@ from reports.record import (
     Second,
     Subscribers,
 )
-from reports.thresholds import default_limits, judged
+from reports.thresholds import PROMISED_OF_FAKES, judged, parse_all
 from tests.reports.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 @cache
 def healthy(seconds: int = 60, subscribers: int = 2000, rate: int = 5) -> RunRecord:
     """All delivered, p99 well within the promise."""
-    return judged(Simulation(seconds, subscribers, rate).record(), default_limits())
+    return judged(Simulation(seconds, subscribers, rate).record(), parse_all(PROMISED_OF_FAKES))
 
 
 @cache
 def failed() -> RunRecord:
     """A stall in the middle, with connections lost, deliveries lost, repeated and reordered."""
     record = Simulation(60, 2000, 5, stall=range(28, 33), seed=2).record()
-    return judged(record, default_limits(reconnecting=True))
+    return judged(record, parse_all(f"{PROMISED_OF_FAKES}, reconnect_p99_ms<5s"))
 
 
 @cache
 def invalid() -> RunRecord:
     """The generator could not keep up: late intervals and a late publisher."""
     record = Simulation(60, 2000, 5, late=range(21, 60, 4), seed=3).record()
-    return judged(record, default_limits())
+    return judged(record, parse_all(PROMISED_OF_FAKES))
 
 
 @cache
@@ -81,14 +81,14 @@ def unmeasured() -> RunRecord:
         histograms=Histograms(publisher_lag_us=record.histograms.publisher_lag_us),
         errors=[ErrorCount(message="connection refused (errno 111)", count=2100)],
     )
-    return judged(record, default_limits())
+    return judged(record, parse_all(PROMISED_OF_FAKES))
 
 
 @cache
 def hour() -> RunRecord:
     """An hour, with a stall of half a minute."""
     record = Simulation(3600, 2000, 5, stall=range(1800, 1830), seed=4, samples=40).record()
-    return judged(record, default_limits())
+    return judged(record, parse_all(PROMISED_OF_FAKES))
 
 
 @cache

@@ -11,14 +11,16 @@ from reports.measures import ALIASES, MEASURES
 from reports.record import Clock, Deliveries, Generator, Percentiles, Publishing, RunRecord
 from reports.thresholds import (
     EXIT_CODES,
+    PROMISED,
+    PROMISED_OF_FAKES,
     Limit,
     ThresholdError,
-    default_limits,
     describe,
     evaluate,
     judge,
     judged,
     parse,
+    parse_all,
 )
 from tests.reports.examples import failed, healthy, invalid, unmeasured
 
@@ -281,20 +283,19 @@ def test_a_run_that_nobody_joined_or_the_server_refused_says_so(good: RunRecord)
 def test_a_server_that_loses_everything_fails(good: RunRecord) -> None:
     """All expected deliveries lost is the server's doing: fail and not invalid."""
     lost = changed(good, deliveries=ALL_LOST, latency_ms=Percentiles(), server_ms=Percentiles())
-    record = judged(lost, default_limits())
+    record = judged(lost, parse_all(PROMISED_OF_FAKES))
     assert record.verdict == "fail"
     assert "Delivered of expected: 0%; it must be at least 100%." in record.reasons
     assert "Delivery latency, p99: not measured; it must be under 100 ms." in record.reasons
 
 
-def test_the_default_limits_are_what_is_promised() -> None:
-    """The fakes deliver all, foreign servers over 99 %; reconnects are limited where made."""
-    own, foreign = default_limits(), default_limits(foreign=True, reconnecting=True)
-    assert Limit("delivered_ratio", ">=", 1.0) in own
-    assert Limit("delivered_ratio", ">", 0.99) in foreign
-    assert Limit("reconnect_p99_ms", "<", 5000.0) in foreign
-    assert not any(limit.name.startswith("reconnect") for limit in own)
-    assert all(limit.name in MEASURES for limit in [*own, *foreign])
+def test_what_is_promised_can_be_judged() -> None:
+    """The fakes deliver all, foreign servers over 99 %; p99 below 100 ms of both."""
+    fakes, any_server = parse_all(PROMISED_OF_FAKES), parse_all(PROMISED)
+    assert Limit("delivered_ratio", ">=", 1.0) in fakes
+    assert Limit("delivered_ratio", ">", 0.99) in any_server
+    assert fakes[0] == any_server[0] == Limit("delivery_p99_ms", "<", 100.0)
+    assert all(limit.name in MEASURES for limit in [*fakes, *any_server])
 
 
 def test_each_verdict_has_its_exit_code() -> None:
