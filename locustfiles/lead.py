@@ -4,6 +4,7 @@ Follows Locust's life cycle: `begin` at test_start, `spawned` at spawning_comple
 test_stopping, while all users still live, and `conclude` at test_stop, with the record and reports.
 """
 
+import itertools
 import logging
 import time
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from locustfiles.load import Load
 from locustfiles.options import Options
 from locustfiles.results import Outcome, build
 from reports import record as report
+from reports.files import ReportError
 from reports.junit import write_junit
 from reports.page import write_page
 
@@ -33,6 +35,7 @@ COULD_NOT_RUN: Final = 3
 
 _CONNECTED_S: Final = 30.0  # beyond it publishing begins all the same; who is missing is reported
 _ASK_S: Final = 0.2
+_LAST_POST_S: Final = 0.3  # the publishers begin a tenth of a second after they are asked to
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +53,8 @@ class Lead:
         self.ledger = Ledger()
         self.tally = Tally()
         self.record: report.RunRecord | None = None
+        self.refused = ""
+        self.folder: Path | None = None
         self.publishing_since: float | None = None
         self.draining = False
         self.concluded = True
@@ -58,8 +63,22 @@ class Lead:
         self._began_us = 0
         self._workers = 0
 
+    def refuse(self, sentence: str) -> None:
+        """A run could not begin; what the last one left is no longer shown."""
+        self.refused = sentence
+        self.ledger, self.record = Ledger(), None
+
+    def claim(self, options: Options) -> None:
+        """Make the run's own folder, before it begins. Raises `ReportError`.
+
+        A place that cannot be written to, or a run of the same name, must not come to light when
+        everything has been measured.
+        """
+        self.folder = _claim(options)
+
     def begin(self, options: Options) -> None:
         """A run begins: its tag and its clock go to everyone."""
+        self.refused = ""
         self.options = options
         self.ledger, self.tally = Ledger(), Tally()
         self.record = None
@@ -93,14 +112,12 @@ class Lead:
     def conclude(self) -> dict[str, Path]:
         """The run is over: write its reports, and say where. Raises `ReportError`."""
         self.concluded = True
-        if self.record is None or self.options is None or not self.options.out:
+        if self.record is None or self.folder is None:
             return {}
-        moment = datetime.fromtimestamp(self._started, UTC).strftime("%Y%m%d-%H%M%S")
-        folder = Path(self.options.out) / (self.options.run_name or moment)
         files = {
-            "report": folder / "report.html",
-            "record": folder / "run.json",
-            "junit": folder / "junit.xml",
+            "report": self.folder / "report.html",
+            "record": self.folder / "run.json",
+            "junit": self.folder / "junit.xml",
         }
         report.write(self.record, files["record"])
         write_page(self.record, files["report"])
@@ -110,13 +127,15 @@ class Lead:
     def _finish(self, options: Options) -> None:
         if self._publishing is not None and self._publishing is not gevent.getcurrent():
             self._publishing.kill()
+        since = self.publishing_since
+        published_s = None if since is None else time.monotonic() - since
         self.draining = True
         streams = self._crew.finish_publishing()
         tally, rest = self._crew.drain(streams, options.settle_seconds)
         self.add(self.run, rest)
         self.tally = tally
         self.run = None
-        self.record = build(self._outcome(options))
+        self.record = build(self._outcome(options, published_s))
         self.concluded = False
 
     def _publish(self) -> None:
@@ -128,7 +147,7 @@ class Lead:
         self._crew.publish()
         self.publishing_since = time.monotonic()
         if self.options.publish_seconds:
-            gevent.sleep(self.options.publish_seconds)
+            gevent.sleep(self.options.publish_seconds + _LAST_POST_S)
             self._end_run()
 
     def _end_run(self) -> None:
@@ -140,7 +159,7 @@ class Lead:
         else:
             runner.stop()
 
-    def _outcome(self, options: Options) -> Outcome:
+    def _outcome(self, options: Options, published_s: float | None) -> Outcome:
         runner = self._environment.runner
         return Outcome(
             options=options,
@@ -154,4 +173,24 @@ class Lead:
             hosts=self._crew.hosts,
             clock_error_us=self._crew.clock_error_us,
             silent=self._crew.silent,
+            published_s=published_s,
         )
+
+
+def _claim(options: Options) -> Path | None:
+    """Make the run's own folder; None where no reports are asked for. Raises `ReportError`."""
+    if not options.out:
+        return None
+    moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    for number in itertools.count(1):
+        unique = moment if number == 1 else f"{moment}-{number}"
+        folder = Path(options.out) / (options.run_name or unique)
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if options.run_name or not folder.is_dir():
+                raise ReportError("write", folder, "it is there already") from None
+        except OSError as error:
+            raise ReportError("write", folder, error.strerror or str(error)) from None
+    raise AssertionError("there is always a next number")

@@ -5,7 +5,9 @@ the engine, the publishing, the accounting and the reports.
 """
 
 import logging
+import os
 import resource
+import signal
 import sys
 import time
 from pathlib import Path
@@ -34,6 +36,7 @@ from reports.thresholds import EXIT_CODES
 __all__ = ["load_of"]
 
 _USAGE: Final = 2
+_INTERRUPTED: Final = 130  # as a shell says of a program that Ctrl-C ended
 
 _log = logging.getLogger(__name__)
 _loads: dict[int, Load] = {}
@@ -92,20 +95,24 @@ def _follow(environment: Environment, lead: Lead, load: Load | None) -> None:
     headless = environment.parsed_options is not None and environment.parsed_options.headless
     if headless:
         try:
-            _check(environment, load)
+            lead.claim(_check(environment, load))
         except OptionError as error:
             _exit(error, _USAGE)
-        except preflight.PreflightError as error:
+        except (preflight.PreflightError, ReportError) as error:
             _exit(error, COULD_NOT_RUN)
     progress = Progress(environment, lead)
+    files: dict[str, Path] = {}
     add_pages(environment, lead)
 
     def begin(**_: Any) -> None:
         try:
             # The form of the web UI may have changed any option since the last run.
             options = _options(environment) if headless else _check(environment, load)
-        except (OptionError, preflight.PreflightError) as error:
+            if not headless:
+                lead.claim(options)
+        except (OptionError, preflight.PreflightError, ReportError) as error:
             _log.error("%s", error)
+            lead.refuse(str(error))
             usage = isinstance(error, OptionError)
             environment.process_exit_code = _USAGE if usage else COULD_NOT_RUN
             raise gevent.GreenletExit from None  # of the greenlet that would start users now
@@ -117,20 +124,27 @@ def _follow(environment: Environment, lead: Lead, load: Load | None) -> None:
         if lead.record is None or lead.concluded:
             return
         environment.process_exit_code = EXIT_CODES[lead.record.verdict]
-        files: dict[str, Path] = {}
         try:
-            files = lead.conclude()
+            files.update(lead.conclude())
         except ReportError as error:
+            files.clear()
             _log.error("%s", error)
             environment.process_exit_code = COULD_NOT_RUN
-        print_summary(lead.record, files)
+        if not headless:
+            print_summary(lead.record, files)
         if headless and isinstance(environment.runner, MasterRunner):
             gevent.spawn(environment.runner.quit)  # Locust only stops when its last worker is gone
 
     def quitting(**_: Any) -> None:
         # Ctrl-C and SIGTERM come here with the run still on, and its exit code is decided next.
+        signal.signal(signal.SIGINT, _at_once)
         if environment.runner is not None:
             environment.runner.stop()
+
+    def quit_(**_: Any) -> None:
+        # The last word, below Locust's own tables.
+        if headless and lead.record is not None:
+            print_summary(lead.record, files)
 
     hooks = environment.events
     hooks.test_start.add_listener(begin)
@@ -138,6 +152,7 @@ def _follow(environment: Environment, lead: Lead, load: Load | None) -> None:
     hooks.test_stopping.add_listener(lambda **_: lead.finish())
     hooks.test_stop.add_listener(conclude)
     hooks.quitting.add_listener(quitting)
+    hooks.quit.add_listener(quit_)
 
 
 def _work(environment: Environment, load: Load) -> None:
@@ -149,12 +164,17 @@ def _work(environment: Environment, load: Load) -> None:
         else:
             load.begin(_options(environment), max(0, environment.runner.worker_index))  # type: ignore[union-attr]
 
+    def failed(exception: Exception, **_: Any) -> None:
+        if load.run is not None:
+            load.count_error(f"a user failed: {type(exception).__name__}: {exception}")
+
     def quitting(**_: Any) -> None:
         load.end()
         load.engine.close()
 
     hooks = environment.events
     hooks.test_start.add_listener(begin)
+    hooks.user_error.add_listener(failed)
     hooks.test_stop.add_listener(lambda **_: load.end())
     hooks.quit.add_listener(quitting)
 
@@ -182,6 +202,9 @@ def _options(environment: Environment) -> Options:
 def _check(environment: Environment, load: Load | None) -> Options:
     """Read the options and try the server; raises `OptionError` or `PreflightError`."""
     options = _options(environment)
+    parsed = environment.parsed_options
+    if parsed is not None and parsed.num_users and (load is not None or parsed.processes):
+        preflight.check_open_files(-(-parsed.num_users // max(1, parsed.processes or 1)))
     engine = Engine() if load is None else load.engine
     try:
         preflight.check(engine, options, time.time())
@@ -204,9 +227,20 @@ def _check_worker(environment: Environment) -> None:
 def _exit(error: Exception, code: int) -> None:
     """End the process with one sentence; nothing has been started yet."""
     print(f"chatengine-harness: {error}", file=sys.stderr)
+    _end_workers()
+    sys.exit(code)
+
+
+def _at_once(*_: Any) -> None:
+    """The second Ctrl-C: whoever waits for the drain no longer wants to."""
+    print("\nchatengine-harness: stopped at once; nothing of this run was kept", file=sys.stderr)
+    _end_workers()
+    os._exit(_INTERRUPTED)
+
+
+def _end_workers() -> None:
     for worker in psutil.Process().children():
         worker.terminate()  # forked by --processes: it would look for its master for minutes
-    sys.exit(code)
 
 
 events.init_command_line_parser.add_listener(_on_parser)

@@ -118,6 +118,7 @@ class Load:
                 rate=options.message_rate * len(mine) / len(conversations),
                 text_bytes=options.text_bytes,
                 run=self.tag,
+                seconds=options.publish_seconds,
                 tls=self._tls,
             )
             self._publisher = Publisher(self.engine, plan)

@@ -51,6 +51,9 @@ def add_pages(environment: Environment, lead: Lead) -> None:
 
 def _rows(lead: Lead) -> Iterator[tuple[str, str]]:
     """The run so far; what can only be told when all has arrived, once it has."""
+    if lead.refused:
+        yield "Not started", lead.refused
+        return
     ledger = lead.ledger
     yield "Subscribed", f"{ledger.subscribed:,} of {ledger.requested:,}"
     yield "Published", f"{ledger.publishing.accepted:,} of {ledger.publishing.scheduled:,}"
@@ -62,7 +65,7 @@ def _rows(lead: Lead) -> Iterator[tuple[str, str]]:
         yield "Expected", f"{deliveries.expected:,}"
         yield "Lost", f"{deliveries.lost:,}"
         yield "Missed while disconnected", f"{deliveries.missed_while_disconnected:,}"
-        yield "Verdict", " ".join([lead.record.verdict, *lead.record.reasons])
+        yield "Verdict", ". ".join([lead.record.verdict.upper(), *lead.record.reasons])
         yield "Report", url_for("last_report", _external=True)
 
 

@@ -4,6 +4,9 @@ One agent connects and one request is made, so that a wrong URL, a closed port, 
 another kind of server is said in one sentence instead of by thousands of failed users.
 """
 
+import resource
+from typing import Final
+
 import aiohttp
 
 from chatengine import tokens
@@ -13,7 +16,9 @@ from locustfiles.engine.thread import Engine
 from locustfiles.options import Options
 from reports.record import public_url
 
-__all__ = ["PreflightError", "check"]
+__all__ = ["PreflightError", "check", "check_open_files"]
+
+_OTHER_FILES: Final = 150  # the interpreter, Locust, the page, and posts under way
 
 
 class PreflightError(Exception):
@@ -25,6 +30,16 @@ def check(engine: Engine, options: Options, now: float) -> None:
     engine.run(lambda: _connect(options, now))
     if options.message_rate:
         engine.run(lambda: _look_at_webhook(options))
+
+
+def check_open_files(users: int) -> None:
+    """Is there room for a socket for each of a process's users? Raises `PreflightError`."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed != resource.RLIM_INFINITY and users + _OTHER_FILES > allowed:
+        raise PreflightError(
+            f"{users} users need as many open files, and this process may have {allowed}: raise "
+            f"the hard limit (ulimit -Hn {users + _OTHER_FILES}, as root), or ask for fewer users"
+        )
 
 
 async def _connect(options: Options, now: float) -> None:

@@ -67,14 +67,12 @@ class Progress:
     def _words(self) -> str:
         ledger = self._lead.ledger
         if self._lead.publishing_since is None:
-            return f"Connecting: {ledger.subscribed} of {self._wanted_users()} subscribed"
+            return f"Connecting: {ledger.subscribed:,} of {self._wanted_users():,} subscribed"
         received = sum(second.received for second in ledger.seconds.values())
         duplicates = sum(second.duplicates for second in ledger.seconds.values())
         step = "Draining" if self._lead.draining else "Publishing"
-        return (
-            f"{step}: {ledger.subscribed} subscribed, {ledger.publishing.accepted} published, "
-            f"{received} delivered, {duplicates} duplicates"
-        )
+        again = f", {duplicates:,} twice" if duplicates else ""
+        return f"{step}: {ledger.publishing.accepted:,} messages, {received:,} delivered{again}"
 
     def _wanted_users(self) -> int:
         runner = self._environment.runner

@@ -35,7 +35,7 @@ class Outcome(Struct, kw_only=True):
     hosts: int
     clock_error_us: int
     silent: int
-    notes: tuple[str, ...] = ()
+    published_s: float | None
 
 
 def version() -> str:
@@ -70,6 +70,8 @@ def build(outcome: Outcome) -> report.RunRecord:
             accepted=ledger.publishing.accepted,
             refused=ledger.publishing.refused,
             unknown=ledger.publishing.unknown,
+            asked_s=outcome.options.publish_seconds or None,
+            lasted_s=outcome.published_s,
         ),
         deliveries=report.Deliveries(
             expected=tally.expected,

@@ -178,6 +178,12 @@ class Publishing(msgspec.Struct, frozen=True, kw_only=True):
     unknown: Count
     """Of these, posts without an answer: the message may or may not have entered."""
 
+    asked_s: Milliseconds | None = None
+    """How long was to be published, in seconds; null: until somebody stopped it."""
+
+    lasted_s: Milliseconds | None = None
+    """How long was published, in seconds; null when it never began."""
+
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):
     """How far the moments of publisher and receiver can be compared."""

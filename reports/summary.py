@@ -28,6 +28,9 @@ WIDTH: Final = 100
 _COLUMNS: Final = {field: name for field, name in STATISTICS.items() if field != "mean"}
 """The percentiles that fit into 80 columns beside a name and the loss."""
 
+_ERRORS: Final = 5
+"""Kinds of error that are shown; the rest is in the report."""
+
 _STYLES: Final = {"pass": "bold green", "fail": "bold red", "invalid": "bold yellow"}
 _VERDICTS: Final = {"pass": "PASSED", "fail": "FAILED", "invalid": "INVALID"}
 
@@ -52,6 +55,10 @@ def print_summary(
     if record.thresholds:
         console.print()
         console.print(_thresholds(record))
+    if record.errors:
+        console.print()
+        for error in record.errors[:_ERRORS]:
+            console.print(_plain(f"{error.count:>8,} x {error.message}"), soft_wrap=True)
     console.print()
     for name, path in (files or {}).items():
         console.print(_plain(f"{name:<8}{path}"), soft_wrap=True)
@@ -66,7 +73,11 @@ def _verdict(record: RunRecord) -> Text:
     """The verdict and what it is on."""
     subscribers = words.plural(record.subscribers.requested, "subscriber")
     on = f"  {record.target}, {subscribers}, {words.duration(record.duration_s)}"
-    return Text.assemble((_VERDICTS[record.verdict], _STYLES[record.verdict]), _plain(on))
+    lost = record.deliveries.lost
+    verdict = _VERDICTS[record.verdict]
+    if record.verdict == "pass" and lost:
+        verdict += f", but {words.plural(lost, 'delivery', 'deliveries')} lost"
+    return Text.assemble((verdict, _STYLES[record.verdict]), _plain(on))
 
 
 def _accounts(record: RunRecord) -> Table:
@@ -81,9 +92,22 @@ def _accounts(record: RunRecord) -> Table:
         table.add_row("Lost", Text(lost, style="bold red" if told.lost else ""))
         table.add_row("Repeated", f"{told.duplicates:,}")
         table.add_row("Out of order", f"{told.out_of_order:,}")
+        for name, number in _oddities(record):
+            table.add_row(name, f"{number:,}")
     else:
         table.add_row("Delivered", words.NOT_MEASURED)
     return table
+
+
+def _oddities(record: RunRecord) -> list[tuple[str, int]]:
+    """What most runs have nothing of, and where there is some it is to be seen."""
+    told = record.deliveries
+    rows = [
+        ("Reconnects", record.reconnects),
+        ("Missed while away", told.missed_while_disconnected),
+        ("Unexpected", told.unexpected),
+    ]
+    return [(name, number) for name, number in rows if number]
 
 
 def _percentiles(record: RunRecord) -> Table:

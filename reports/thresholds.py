@@ -45,14 +45,12 @@ EXIT_CODES: Final[dict[Verdict, int]] = {"pass": 0, "fail": 1, "invalid": 4}
 """What a command ends with, by verdict."""
 
 PROMISED: Final = (
-    "p99<100ms, delivered>99%, duplicates<=0, out_of_order<=0, "
-    "connect_success_ratio>99%, accepted_ratio>99%"
+    "p99<100ms, delivered>99%, duplicates<=0, out_of_order<=0, connected>99%, accepted>99%"
 )
 """What is promised to users of any server (contract, section 9)."""
 
 PROMISED_OF_FAKES: Final = (
-    "p99<100ms, delivered>=100%, duplicates<=0, out_of_order<=0, "
-    "connect_success_ratio>99%, accepted_ratio>=100%"
+    "p99<100ms, delivered>=100%, duplicates<=0, out_of_order<=0, connected>99%, accepted>=100%"
 )
 """The same of the project's own fakes, which lose nothing and refuse nothing."""
 
@@ -138,6 +136,8 @@ def evaluate(record: RunRecord, limits: Iterable[Limit]) -> list[Threshold]:
 
 def judge(record: RunRecord) -> tuple[Verdict, list[str]]:
     """The verdict on a record whose thresholds are evaluated, and why, a sentence each."""
+    if early := _stopped_early(record):
+        return "invalid", [early]  # whatever else is odd about it comes of that
     doubts = [reason for doubt in _DOUBTS if (reason := doubt(record))]
     if doubts:
         return "invalid", doubts
@@ -181,6 +181,16 @@ def _unknown(name: str) -> str:
     """That there is no such measure, and which one may have been meant."""
     near = get_close_matches(name, [*MEASURES, *ALIASES], n=1)
     return f"nothing measured is named {name}" + (f"; {near[0]} is" if near else "")
+
+
+def _stopped_early(record: RunRecord) -> str:
+    asked, lasted = record.publishing.asked_s, record.publishing.lasted_s
+    if asked is None or (lasted is not None and lasted >= asked):
+        return ""
+    return (
+        f"The run was stopped early: messages were to be published for {words.duration(asked)}, "
+        f"and were for {words.duration(lasted or 0)}."
+    )
 
 
 def _nothing_expected(record: RunRecord) -> str:

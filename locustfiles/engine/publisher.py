@@ -41,13 +41,17 @@ class Conversation(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """What to publish: `rate` messages a second over all `conversations`, of `text_bytes` each."""
+    """What to publish: `rate` messages a second over all `conversations`, of `text_bytes` each.
+
+    For `seconds`, or until it is stopped where that is 0.
+    """
 
     webhook_url: str
     conversations: Sequence[Conversation]
     rate: float
     text_bytes: int
     run: int
+    seconds: float = 0
     tls: ssl.SSLContext | None = None
 
 
@@ -106,7 +110,9 @@ class Publisher:
             _Outgoing(conversation, Schedule(start_us + int(n * gap_us), interval_us))
             for n, conversation in enumerate(plan.conversations)
         ]
-        self._timer = asyncio.create_task(self._publish())
+        # Half a gap early: the moments are whole microseconds, and the last must not slip in twice.
+        end_us = start_us + plan.seconds * SECOND_US - gap_us / 2 if plan.seconds else math.inf
+        self._timer = asyncio.create_task(self._publish(end_us))
 
     async def finish(self) -> list[Stream]:
         """Stop scheduling, await the answers under way, and announce what was published."""
@@ -118,10 +124,12 @@ class Publisher:
             await self._session.close()
         return [outgoing.stream() for outgoing in self._outgoing]
 
-    async def _publish(self) -> None:
+    async def _publish(self, end_us: float) -> None:
         clock = self._engine.clock
         for outgoing in itertools.cycle(self._outgoing):
             due_us = outgoing.schedule.intended_us(outgoing.count)
+            if due_us >= end_us:
+                break
             await asyncio.sleep(0)  # also when late: the loop has posts and sockets to see to
             # Again and again: uvloop's timers count whole milliseconds and may end early, and a
             # message that went out before its time would seem faster than it was.

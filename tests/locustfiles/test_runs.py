@@ -192,15 +192,61 @@ async def test_no_message_tells_what_a_url_carries_in_secret(tmp_path: Path) -> 
         assert "hunter2" not in ended.err + ended.out
 
 
-async def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
-    """Exit code 3 and one sentence; what was measured is still told in the terminal."""
+async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """Exit code 3 and one sentence, before anything is measured that could not be kept."""
     (tmp_path / "file").write_text("")
     async with chatengine() as server:
         ended = await finished(*locust(server.url, tmp_path / "file" / "below", "--headless"))
     assert ended.code == 3, ended.err
+    assert "Cannot write" in one_sentence(ended)
+
+
+async def test_a_run_does_not_overwrite_another(tmp_path: Path) -> None:
+    """A name that is taken is said before anything is measured."""
+    (tmp_path / "nightly").mkdir()
+    (tmp_path / "nightly" / "run.json").write_text("the last run's")
+    async with chatengine() as server:
+        more = ["--headless", "--run-name", "nightly"]
+        ended = await finished(*locust(server.url, tmp_path, *more))
+    assert ended.code == 3, ended.err
+    assert "it is there already" in one_sentence(ended)
+    assert (tmp_path / "nightly" / "run.json").read_text() == "the last run's"
+
+
+async def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
+    """Exit code 3 and one sentence; what was measured is still told in the terminal."""
+    async with chatengine() as server:
+        more = ["--headless", "--run-name", "doomed"]
+        async with started(*locust(server.url, tmp_path, *more)) as process:
+            folder = tmp_path / "doomed"
+            await until(folder.is_dir, within_s=40)
+            folder.rmdir()
+            folder.write_text("in the way")
+            ended = await end(process)
+    assert ended.code == 3, ended.err
     assert "Delivered" in ended.out
     assert "Traceback" not in ended.err
     assert sum("Cannot write" in line for line in ended.err.splitlines()) == 1
+
+
+async def test_a_run_that_was_stopped_early_is_invalid(tmp_path: Path) -> None:
+    """A run of a minute of which two seconds were measured says so, first of all."""
+    with broken_server() as server:
+        more = ["--headless", "--publish-seconds", "60"]
+        async with started(*locust(server.url, tmp_path, *more)) as process:
+            await until(lambda: len(server.posts) > 10, within_s=40)
+            process.send_signal(signal.SIGINT)
+            ended = await end(process)
+    record = only_record(ended, tmp_path, "invalid")
+    assert record.publishing.asked_s == 60
+    assert [reason.partition(":")[0] for reason in record.reasons] == ["The run was stopped early"]
+
+
+async def test_as_many_messages_are_posted_as_were_asked_for(tmp_path: Path) -> None:
+    """The rate times the seconds, to the last one."""
+    with broken_server() as server:
+        ended = await finished(*locust(server.url, tmp_path, "--headless", "--processes", "2"))
+    assert only_record(ended, tmp_path, "pass").publishing.scheduled == 40
 
 
 async def test_a_run_that_measures_nothing_is_invalid(tmp_path: Path) -> None:
@@ -217,7 +263,7 @@ async def test_a_signal_in_the_middle_keeps_what_was_measured(
 ) -> None:
     """The publishing ends, what is on its way is awaited, and the verdict decides."""
     with broken_server() as server:
-        more = ["--headless", "--publish-seconds", "60"]
+        more = ["--headless", "--publish-seconds", "0"]
         async with started(*locust(server.url, tmp_path, *more)) as process:
             await until(lambda: len(server.posts) > 30, within_s=40)
             process.send_signal(number)
@@ -249,7 +295,7 @@ async def test_ctrl_c_in_a_terminal_reaches_workers_too_and_loses_nothing(tmp_pa
     """The whole process group gets the signal; the workers still give the master their figures."""
     port = str(free_port())
     with broken_server() as server:
-        more = ["--headless", "--publish-seconds", "60", "--processes", "2"]
+        more = ["--headless", "--publish-seconds", "0", "--processes", "2"]
         ports = ["--master-bind-port", port, "--master-port", port]
         arguments = locust(server.url, tmp_path, *more, *ports)
         async with started("tests.locustfiles.in_a_group", *arguments) as process:

@@ -66,7 +66,7 @@ async def test_a_worker_that_comes_late_stays_out(tmp_path: Path) -> None:
         worker = locust(server.url, tmp_path, "--worker", "--master-port", port)
         async with (
             started(*worker),
-            started(*locust(server.url, tmp_path, *master, "--publish-seconds", "60")) as lead,
+            started(*locust(server.url, tmp_path, *master, "--publish-seconds", "0")) as lead,
         ):
             await until(lambda: len(server.posts) > 10, within_s=40)
             async with started(*worker) as late:
@@ -84,7 +84,7 @@ async def test_a_worker_that_comes_late_stays_out(tmp_path: Path) -> None:
 async def test_a_worker_whose_master_died_can_be_ended(tmp_path: Path) -> None:
     """Ctrl-C waits for a master that might still ask; a second one ends it, and its sockets."""
     with broken_server() as server:
-        async with distributed(server.url, tmp_path, "--publish-seconds", "60") as found:
+        async with distributed(server.url, tmp_path, "--publish-seconds", "0") as found:
             master, workers = found
             await until(lambda: len(server.posts) > 10, within_s=40)
             master.kill()
