@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 __all__ = [
+    "LONGEST_ID",
     "Attachment",
     "ConnectionUpdate",
     "Conversation",
@@ -32,6 +33,9 @@ __all__ = [
     "read",
     "to_wire",
 ]
+
+LONGEST_ID: Final = 512
+"""Characters of an id that is taken in. The contract has no limit; a WhatsApp JID has about 30."""
 
 MessageType = Literal["text", "image", "video", "audio", "file"]
 StatusName = Literal["pending", "sent", "delivered", "read", "failed"]

@@ -18,6 +18,11 @@ __all__ = ["DEFAULT_TTL_S", "Claims", "TokenError", "TokenRules", "mint", "verif
 DEFAULT_TTL_S: Final = 3600
 """Life of a token that the CRM mints, in seconds (contract, section 3)."""
 
+_IAT_LEEWAY_S: Final = 5.0
+"""How far ahead of our clock a token may say it was issued: clients round to the next second, and
+clocks differ by a few. RFC 7519 ties no validity to `iat`; to `nbf` it does (4.1.5), so that one
+is exact."""
+
 _ALGORITHM: Final = "HS256"
 _MOST: Final = sys.float_info.max  # JSON's numbers have no end; nobody can compute beyond this one
 
@@ -51,7 +56,10 @@ class TokenError(Exception):
 
 
 class Claims(Struct, frozen=True):
-    """What a verified token says: whose it is, and until when (seconds since the epoch)."""
+    """What a verified token says: whose it is, and until when (seconds since the epoch).
+
+    `subject` is "" where the token names nobody.
+    """
 
     workspace_id: str
     subject: str
@@ -103,12 +111,12 @@ def verify(token: object, rules: TokenRules, *, now: float) -> Claims:
         raise TokenError("unauthorized", "token without an expiry")
     if expires_at <= now:
         raise TokenError("unauthorized", "token expired")
-    if any((_moment(claims, name) or 0) > now for name in ("nbf", "iat")):
+    if (_moment(claims, "nbf") or 0) > now or (_moment(claims, "iat") or 0) > now + _IAT_LEEWAY_S:
         raise TokenError("unauthorized", "token not yet valid")
-    workspace_id = _first_text(claims, _WORKSPACE_CLAIMS)
+    workspace_id = _first_id(claims, _WORKSPACE_CLAIMS)
     if workspace_id is None:
         raise TokenError("forbidden", "token without a workspace")
-    return Claims(workspace_id, _first_text(claims, _SUBJECT_CLAIMS) or "", expires_at)
+    return Claims(workspace_id, _first_id(claims, _SUBJECT_CLAIMS) or "", expires_at)
 
 
 def _verified_claims(token: str, rules: TokenRules) -> dict[str, Any]:
@@ -142,6 +150,11 @@ def _moment(claims: Mapping[str, Any], name: str) -> float | None:
     return value
 
 
-def _first_text(claims: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
-    values = (claims.get(name) for name in names)
-    return next((value for value in values if isinstance(value, str) and value), None)
+def _first_id(claims: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    """The first of the claims that names somebody; a number counts as its digits (S-AUTH-8)."""
+    for value in map(claims.get, names):
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+    return None

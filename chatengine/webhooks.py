@@ -223,7 +223,9 @@ def _status_change(item: dict[str, Any]) -> StatusChange | None:
     key_id = _text(item.get("keyId")) or _text(_object(item.get("key")).get("id"))
     if not key_id:
         raise WebhookError("no key id")
-    value = item["status"] if "status" in item else _object(item.get("update")).get("status")
+    value = item.get("status")
+    if value is None:  # absent, or null beside the one in `update`
+        value = _object(item.get("update")).get("status")
     status = Status.from_provider(value)
     return None if status is None else StatusChange(key_id, status)
 

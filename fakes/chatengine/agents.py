@@ -3,7 +3,7 @@
 import time
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 from socketio import AsyncServer
 from socketio.exceptions import ConnectionRefusedError as Refused
 
@@ -20,11 +20,17 @@ _log = Log(__name__)
 
 
 class Agent(Struct, frozen=True):
-    """One socket of the CRM: its id, the workspace it belongs to, and whose it is."""
+    """One socket of the CRM: its id, the workspace it belongs to, and whose it is.
+
+    `sender` tells it from other senders: by the user, or by the socket where the token names none.
+    `conversations` are those it is subscribed to.
+    """
 
     sid: str
     workspace_id: str
     user_id: str
+    sender: str
+    conversations: set[str] = field(default_factory=set)
 
 
 def user_of(claims: Claims) -> str:
@@ -61,7 +67,8 @@ class Agents:
         except TokenError as error:
             _log.warning("connection refused", code=error.code, reason=error.reason)
             raise Refused(error.reason, {"code": error.code}) from None
-        agent = Agent(sid, claims.workspace_id, user_of(claims))
+        sender = claims.subject or f"socket {sid}"
+        agent = Agent(sid, claims.workspace_id, user_of(claims), sender)
         await self._server.save_session(sid, {_AGENT: agent})
         await self._server.enter_room(sid, workspace_room(claims.workspace_id))
 

@@ -78,7 +78,7 @@ class Api:
         claims = self._authorize(request)
         try:
             post = read(PostMessage, await read_json(request))
-            message = await self._outbox.send(_order(claims, post))
+            message = await self._outbox.send(_order(claims, _sender(claims, request), post))
         except (PayloadError, SendRefusedError) as error:
             raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
         except SendFailedError as error:
@@ -133,10 +133,16 @@ def _limit(text: str | None) -> int:
     return min(int(text), _MOST)
 
 
-def _order(claims: Claims, post: PostMessage) -> Order:
+def _sender(claims: Claims, request: web.Request) -> str:
+    """Tell this sender from others: by the user, or by the token where it names none."""
+    return claims.subject or f"token {request.headers[hdrs.AUTHORIZATION]}"
+
+
+def _order(claims: Claims, sender: str, post: PostMessage) -> Order:
     return Order(
         workspace_id=claims.workspace_id,
         user_id=user_of(claims),
+        sender=sender,
         conversation_id=post.conversation_id,
         type=post.type,
         content=post.content,

@@ -1,6 +1,7 @@
 """Uploaded files: kept in memory, within bounds, and served back under a URL nobody can guess."""
 
 import secrets
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final
@@ -52,7 +53,7 @@ class Attachments:
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self._most_bytes = most_bytes
-        self._files: dict[str, File] = {}
+        self._files: OrderedDict[str, File] = OrderedDict()
         self._bytes = 0
 
     def keep(self, file: File, base_url: str) -> Attachment:
@@ -61,7 +62,8 @@ class Attachments:
         self._files[id] = file
         self._bytes += len(file.content)
         while self._bytes > self._most_bytes:
-            self._bytes -= len(self._files.pop(next(iter(self._files))).content)
+            _, oldest = self._files.popitem(last=False)
+            self._bytes -= len(oldest.content)
         return Attachment(
             id=id,
             message_id="",

@@ -15,6 +15,7 @@ from socketio import AsyncServer
 
 from chatengine import events, moments
 from chatengine.payloads import (
+    LONGEST_ID,
     MarkAsRead,
     MarkedAsRead,
     MessageSent,
@@ -34,10 +35,7 @@ from fakes.chatengine.store import Store
 
 __all__ = ["CommandError", "Commands"]
 
-_LONGEST_ID: Final = 512
-"""Characters of an id. The contract has no limit; a WhatsApp JID has about 30."""
-
-_MOST_ROOMS: Final = 10_000
+_MOST_OPEN: Final = 10_000
 """Conversations that one socket may have open at once."""
 
 _Work = Callable[..., Awaitable[None]]
@@ -98,14 +96,20 @@ class Commands:
         return answer
 
     async def _subscribe(self, agent: Agent, payload: object) -> None:
-        room = conversation_room(agent.workspace_id, _conversation_id(payload))
-        if len(self._server.rooms(agent.sid)) > _MOST_ROOMS:
-            raise CommandError("limit", f"more than {_MOST_ROOMS} conversations are open")
+        conversation_id = _conversation_id(payload)
+        if conversation_id in agent.conversations:
+            return
+        if len(agent.conversations) >= _MOST_OPEN:
+            raise CommandError("limit", f"more than {_MOST_OPEN} conversations are open")
+        room = conversation_room(agent.workspace_id, conversation_id)
         await self._server.enter_room(agent.sid, room)
+        agent.conversations.add(conversation_id)
 
     async def _unsubscribe(self, agent: Agent, payload: object) -> None:
-        room = conversation_room(agent.workspace_id, _conversation_id(payload))
+        conversation_id = _conversation_id(payload)
+        room = conversation_room(agent.workspace_id, conversation_id)
         await self._server.leave_room(agent.sid, room)
+        agent.conversations.discard(conversation_id)
 
     async def _type(self, agent: Agent, payload: object) -> None:
         command = _command(TypingCommand, payload)
@@ -123,6 +127,7 @@ class Commands:
         order = Order(
             workspace_id=agent.workspace_id,
             user_id=agent.user_id,
+            sender=agent.sender,
             conversation_id=_conversation_id(command.conversation_id),
             type="text",
             content=command.content,
@@ -164,8 +169,9 @@ def _command(kind: type[W], payload: object) -> W:
 
 def _conversation_id(value: object) -> str:
     """Check an opaque id; raises `CommandError`."""
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_ID:
-        raise CommandError("invalid", f"conversationId is not a text of 1 to {_LONGEST_ID}")
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID:
+        reason = f"conversationId is not a text of 1 to {LONGEST_ID} characters"
+        raise CommandError("invalid", reason)
     return value
 
 
@@ -181,4 +187,4 @@ def _server_error(name: str, error: CommandError, payload: object) -> ServerErro
 
 
 def _quotable(value: object) -> str | None:
-    return value if isinstance(value, str) and len(value) <= _LONGEST_ID else None
+    return value if isinstance(value, str) and len(value) <= LONGEST_ID else None

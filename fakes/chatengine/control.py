@@ -2,7 +2,6 @@
 
 import time
 import uuid
-from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final, Literal, assert_never
 
@@ -11,7 +10,7 @@ from aiohttp import web
 from chatengine.payloads import Wire
 from chatengine.status import Status
 from chatengine.webhooks import Inbound, StatusChange, Webhook
-from fakes.chatengine.agents import Agent, Agents
+from fakes.chatengine.agents import Agents
 from fakes.chatengine.faults import LONGEST_DELAY_MS, Delays, Faults, Refusal
 from fakes.chatengine.inbox import Inbox, UnknownInstanceError
 from fakes.chatengine.publisher import Publisher, conversation_room, workspace_room
@@ -180,14 +179,9 @@ async def _describe(
             "sid": agent.sid,
             "workspaceId": agent.workspace_id,
             "userId": agent.user_id,
-            "conversations": _subscribed_to(agent, server.rooms(agent.sid)),
+            "conversations": sorted(agent.conversations),
         }
     return known
-
-
-def _subscribed_to(agent: Agent, rooms: Iterable[str]) -> list[str]:
-    prefix = conversation_room(agent.workspace_id, "")
-    return sorted(room.removeprefix(prefix) for room in rooms if room.startswith(prefix))
 
 
 async def _drop(server: RealtimeServer, how: _How, connection: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 import time
 import uuid
 from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final, cast
@@ -35,7 +36,7 @@ _created_ms = attrgetter("created_ms")
 class _Entry:
     """A message in its conversation, with its place in time."""
 
-    __slots__ = ("conversation", "created_ms", "message", "status")
+    __slots__ = ("conversation", "created_ms", "message", "shown", "size", "status")
 
     def __init__(
         self, message: Message, status: Status, created_ms: int, conversation: "_Conversation"
@@ -44,6 +45,8 @@ class _Entry:
         self.status = status
         self.created_ms = created_ms
         self.conversation = conversation
+        self.size = len(msgspec.json.encode(message))
+        self.shown = True
 
 
 class _Conversation:
@@ -76,6 +79,8 @@ class _Conversation:
 
     def remove(self, entry: _Entry) -> None:
         """Remove an entry, if it is still shown."""
+        if not entry.shown:
+            return
         index = bisect_left(self.entries, entry.created_ms, key=_created_ms)
         while index < len(self.entries) and self.entries[index].created_ms == entry.created_ms:
             if self.entries[index] is entry:
@@ -109,16 +114,20 @@ class _Conversation:
 
 
 class _Workspace:
-    """Everything of one workspace; each dict is in the order in which its oldest go."""
+    """Everything of one workspace; each ordered dict is in the order in which its oldest go.
+
+    A plain dict would not do: each look for its first walks over all that were deleted before.
+    """
 
     def __init__(self, workspace_id: str, bounds: Bounds) -> None:
         self.id = workspace_id
         self.bounds = bounds
-        self.entries: dict[str, _Entry] = {}
+        self.entries: OrderedDict[str, _Entry] = OrderedDict()
+        self.bytes = 0
         self.ids_by_provider: dict[str, str] = {}
-        self.conversations: dict[str, _Conversation] = {}
+        self.conversations: OrderedDict[str, _Conversation] = OrderedDict()
         self.ids_by_route: dict[tuple[str, str], str] = {}
-        self.early: dict[str, Status] = {}
+        self.early: OrderedDict[str, Status] = OrderedDict()
 
     def open(self, route: Route) -> str:
         address = (route.number, route.remote_jid)
@@ -140,13 +149,14 @@ class _Workspace:
         """Put a new message in its places, and let go what the bounds no longer hold."""
         conversation, message = entry.conversation, entry.message
         self.entries[message.id] = entry
+        self.bytes += entry.size
         if (provider_id := _provider_id(message)) is not None:
             self.ids_by_provider[provider_id] = message.id
         conversation.insert(index, entry)
-        self.conversations[conversation.id] = self.conversations.pop(conversation.id)
+        self.conversations.move_to_end(conversation.id)
         if len(conversation.entries) > self.bounds.messages_per_conversation:
-            del conversation.entries[0]
-        if len(self.entries) > self.bounds.messages:
+            conversation.entries.pop(0).shown = False
+        while len(self.entries) > self.bounds.messages or self.bytes > self.bounds.bytes:
             oldest = next(iter(self.entries.values()))
             oldest.conversation.remove(oldest)
             self._forget_message(oldest.message)
@@ -154,7 +164,7 @@ class _Workspace:
     def wait_for_message(self, provider_id: str, status: Status) -> None:
         self.early[provider_id] = join(status, self.early.pop(provider_id, status))
         if len(self.early) > self.bounds.early_statuses:
-            del self.early[next(iter(self.early))]
+            self.early.popitem(last=False)
 
     def _forget_conversation(self, conversation_id: str) -> None:
         conversation = self.conversations.pop(conversation_id)
@@ -163,7 +173,9 @@ class _Workspace:
             self._forget_message(entry.message)
 
     def _forget_message(self, message: Message) -> None:
-        self.entries.pop(message.id, None)
+        entry = self.entries.pop(message.id, None)
+        if entry is not None:
+            self.bytes -= entry.size
         if (provider_id := _provider_id(message)) is not None:
             self.ids_by_provider.pop(provider_id, None)
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import uuid
+from collections import Counter, OrderedDict
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chatengine.payloads import Attachment, Message, MessageType
+from chatengine.payloads import LONGEST_ID, Attachment, Message, MessageType
 from chatengine.status import Status
 from fakes.chatengine.provider import Outgoing, Provider, ProviderError, Receipt
 from fakes.chatengine.store import Draft, Route, Store
@@ -19,8 +21,11 @@ __all__ = ["Order", "Outbox", "SendFailedError", "SendRefusedError", "message_id
 _MOST_WAITING: Final = 1000
 """Sends of one conversation that may wait for the provider; more would only time out."""
 
-_LONGEST_ID: Final = 512
-"""Characters of a JID or a client's id, which are remembered; real ones have about 30."""
+_MOST_BYTES_WAITING: Final = 64 * 1024 * 1024
+"""Sends of one workspace that may be under way: some 15,000 of a line each, 60 of a megabyte."""
+
+_BYTES_OF_A_SEND: Final = 4096
+"""What a send under way takes beside its content: a task, a lock's waiter, a request."""
 
 _MOST_REMEMBERED: Final = 100_000
 """Client ids by which a repeated send is recognised (S-SND-5); the oldest go first."""
@@ -39,11 +44,14 @@ class SendFailedError(Exception):
 class Order(Struct, frozen=True, kw_only=True):
     """What an agent wants sent. `client_id` is the client's own id of the message.
 
-    `number_id` chooses one of the workspace's numbers; without it the conversation's own serves.
+    `user_id` is who is shown; `sender` whose client ids they are, told apart also where no token
+    names anybody. `number_id` chooses one of the workspace's numbers; without it the
+    conversation's own serves.
     """
 
     workspace_id: str
     user_id: str
+    sender: str
     conversation_id: str
     type: MessageType
     content: str
@@ -80,26 +88,27 @@ class Outbox:
         self._provider = provider
         self._timeout_s = timeout_s
         self._queues: dict[_Place, _Queue] = {}
-        self._by_client_id: dict[tuple[str, ...], asyncio.Task[Message]] = {}
+        self._bytes_waiting: Counter[str] = Counter()  # by workspace
+        self._under_way: dict[uuid.UUID, asyncio.Task[Message]] = {}  # by name
+        self._sent: OrderedDict[uuid.UUID, str] = OrderedDict()  # message ids by name
 
     async def send(self, order: Order) -> Message:
         """Send once, however often it is asked for, and return the message as it is now.
 
         Raises `SendRefusedError`, or `SendFailedError`. Whoever asks may give up waiting: the
-        send goes on.
+        send goes on. A repetition is recognised for as long as the message is known.
         """
         if not order.content and order.attachment is None:
             raise SendRefusedError("there is nothing to send: content is empty")
-        if len(order.client_id or "") > _LONGEST_ID:
-            raise SendRefusedError(f"the client's id is longer than {_LONGEST_ID} characters")
+        if len(order.client_id or "") > LONGEST_ID:
+            raise SendRefusedError(f"the client's id is longer than {LONGEST_ID} characters")
         route = self._route(order)
         place = order.workspace_id, self._store.open(order.workspace_id, route)
-        name = (*place, order.user_id, order.client_id or "")
-        task = self._by_client_id.get(name) if order.client_id else None
-        if task is None:
-            task = self._start(place, route, order)
-            if order.client_id:
-                self._remember(name, task)
+        name = _name(place, order)
+        known = self._store.message(order.workspace_id, self._sent.get(name, ""))
+        if known is not None:
+            return known
+        task = self._under_way.get(name) or self._start(place, name, route, order)
         message = await asyncio.shield(task)
         return self._store.message(order.workspace_id, message.id) or message
 
@@ -121,7 +130,7 @@ class Outbox:
         if known is not None and order.number_id in (None, known.number_id):
             return known
         remote_jid = order.conversation_id if known is None else known.remote_jid
-        if "@" not in remote_jid or len(remote_jid) > _LONGEST_ID:
+        if "@" not in remote_jid or len(remote_jid) > LONGEST_ID:
             raise SendRefusedError("the conversation is unknown")
         for name, instance in self._instances.items():
             if instance.workspace_id != order.workspace_id:
@@ -130,13 +139,29 @@ class Outbox:
                 return Route(name, instance.whatsapp_number_id, remote_jid)
         raise SendRefusedError("the workspace has no such WhatsApp number")
 
-    def _start(self, place: _Place, route: Route, order: Order) -> asyncio.Task[Message]:
+    def _start(
+        self, place: _Place, name: uuid.UUID, route: Route, order: Order
+    ) -> asyncio.Task[Message]:
+        workspace_id, size = place[0], len(msgspec.json.encode(order)) + _BYTES_OF_A_SEND
+        if self._bytes_waiting[workspace_id] + size > _MOST_BYTES_WAITING:
+            raise SendRefusedError("too many messages of this workspace are waiting")
         queue = self._queues.setdefault(place, _Queue())
         if len(queue.tasks) >= _MOST_WAITING:
             raise SendRefusedError("too many messages of this conversation are waiting")
-        task = asyncio.create_task(self._send(queue.lock, route, order))
+        task = asyncio.create_task(self._send(queue.lock, name, route, order))
         queue.tasks.add(task)
-        task.add_done_callback(lambda task: self._settled(place, task))
+        self._under_way[name] = task
+        self._bytes_waiting[workspace_id] += size
+
+        def settled(task: asyncio.Task[Message]) -> None:
+            del self._under_way[name]
+            self._bytes_waiting[workspace_id] -= size
+            self._settled(place, task)
+            # "the same send, unless that one failed": a failed one may be tried again
+            if order.client_id and not task.cancelled() and task.exception() is None:
+                self._remember(name, task.result().id)
+
+        task.add_done_callback(settled)
         return task
 
     def _settled(self, place: _Place, task: asyncio.Task[Message]) -> None:
@@ -147,20 +172,14 @@ class Outbox:
         if not task.cancelled():
             task.exception()  # seen: the one who asked may have gone
 
-    def _remember(self, name: tuple[str, ...], task: asyncio.Task[Message]) -> None:
-        self._by_client_id[name] = task
-        if len(self._by_client_id) > _MOST_REMEMBERED:
-            del self._by_client_id[next(iter(self._by_client_id))]
+    def _remember(self, name: uuid.UUID, message_id: str) -> None:
+        self._sent[name] = message_id
+        if len(self._sent) > _MOST_REMEMBERED:
+            self._sent.popitem(last=False)
 
-        def forget_failed(task: asyncio.Task[Message]) -> None:
-            # "the same send, unless that one failed": a failed one may be tried again
-            failed = task.cancelled() or task.exception() is not None
-            if failed and self._by_client_id.get(name) is task:
-                del self._by_client_id[name]
-
-        task.add_done_callback(forget_failed)
-
-    async def _send(self, lock: asyncio.Lock, route: Route, order: Order) -> Message:
+    async def _send(
+        self, lock: asyncio.Lock, name: uuid.UUID, route: Route, order: Order
+    ) -> Message:
         try:
             async with asyncio.timeout(self._timeout_s), lock:
                 receipt = await self._provider.send(route, self._outgoing(order))
@@ -168,7 +187,7 @@ class Outbox:
         except (ProviderError, TimeoutError) as error:
             reason = str(error) or f"the provider did not answer within {self._timeout_s:g} s"
             _log.warning("send failed", instance=route.instance, reason=reason)
-            self._enter(order, route, _failed(order))
+            self._enter(order, route, _draft(order, f"failed-{name}", Status.FAILED))
             raise SendFailedError(reason) from None
 
     def _outgoing(self, order: Order) -> Outgoing:
@@ -197,12 +216,14 @@ def _sent(order: Order, receipt: Receipt) -> Draft:
     )
 
 
-def _failed(order: Order) -> Draft:
-    """A send tried again, and failing again, is still the one message that failed."""
-    tried = (order.workspace_id, order.conversation_id, order.user_id, order.client_id)
-    name = "\0".join(map(str, tried))
-    unique = uuid.uuid5(uuid.NAMESPACE_OID, name) if order.client_id else uuid.uuid4()
-    return _draft(order, f"failed-{unique}", Status.FAILED)
+def _name(place: _Place, order: Order) -> uuid.UUID:
+    """Name a send: the same again with the same client id of the same sender, else a new one.
+
+    So is a send that is tried again, and fails again, still the one message that failed.
+    """
+    if not order.client_id:
+        return uuid.uuid4()
+    return uuid.uuid5(uuid.NAMESPACE_OID, repr((*place, order.sender, order.client_id)))
 
 
 def _draft(

@@ -34,10 +34,12 @@ class Bounds(Struct, frozen=True, kw_only=True):
     `messages` counts the messages known by id, in the order of entry: for as long as one is known,
     its webhook is recognised as a repetition. Of those, a conversation shows its newest
     `messages_per_conversation`. Of `conversations` the one longest without a message goes, with
-    its messages; of `early_statuses` the one that has waited longest.
+    its messages; of `early_statuses` the one that has waited longest. `bytes` bounds the messages
+    too, each counted as its JSON.
     """
 
     messages: int = 100_000
+    bytes: int = 256 * 1024 * 1024
     messages_per_conversation: int = 10_000
     conversations: int = 20_000
     early_statuses: int = 20_000

@@ -243,6 +243,7 @@ def test_media_kept_by_evolution_is_fetched_from_there() -> None:
         {"key": {"id": "3EB0"}, "update": {"status": "DELIVERED"}},
         {"key": {"id": "3EB0"}, "status": "DELIVERY_ACK"},
         {"keyId": "3EB0", "key": {"id": "other"}, "update": {"status": "DELIVERY_ACK"}},
+        {"keyId": "3EB0", "status": None, "update": {"status": "DELIVERY_ACK"}},
     ],
 )
 def test_an_update_in_each_of_its_shapes(item: dict[str, Any], listed: bool) -> None:

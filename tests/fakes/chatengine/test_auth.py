@@ -48,7 +48,7 @@ UNAUTHORIZED = {
 }
 FORBIDDEN = {
     "S-AUTH-6 no workspace": {"token": signed(workspace_id=None), "workspaceId": "w-1"},
-    "S-AUTH-6 a workspace that is no text": {"token": signed(workspace_id=1), "workspaceId": 1},
+    "S-AUTH-6 a workspace that is no name": {"token": signed(workspace_id=True), "workspaceId": 1},
     "S-AUTH-7 another workspace": {"token": signed(), "workspaceId": "w-2"},
     "S-AUTH-7 no workspaceId": {"token": signed()},
 }
@@ -87,6 +87,13 @@ async def test_aliases_of_claims(world: World, claim: str, subject: str) -> None
     await crm.client.emit(events.TYPING, {"conversationId": JID, "isTyping": True})
     (typing,) = await other.get(events.TYPING)
     assert typing["userId"] == "agent-7"
+
+
+async def test_a_numbered_workspace(world: World) -> None:
+    """S-AUTH-8: the claim 42 is the workspace "42"."""
+    crm = world.crm()
+    await crm.connect(world.url, {"token": signed(workspace_id=42), "workspaceId": "42"})
+    assert crm.client.connected
 
 
 @pytest.mark.parametrize(

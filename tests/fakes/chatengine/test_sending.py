@@ -31,9 +31,11 @@ async def send(agent: Crm, *arguments: Any, **more: Any) -> Any:
     return await agent.client.call(events.SEND_MESSAGE, command(*arguments, **more))
 
 
-async def post(world: World, user: str = "agent-1", **body: object) -> tuple[int, Any]:
+async def post(
+    world: World, user: str = "agent-1", token: str | None = None, **body: object
+) -> tuple[int, Any]:
     usual = {"conversationId": JID, "type": "text", "content": "Oi"}
-    token = world.token(user=user)
+    token = token or world.token(user=user)
     return await world.call("POST", "/api/chat/messages", token=token, json=usual | body)
 
 
@@ -249,6 +251,52 @@ async def test_other_sends_are_other_sends(world: World) -> None:
     for _ in range(2):
         await send(sender, client_id=None)
     assert len(world.provider.calls) == 6
+
+
+async def test_agents_without_a_name_are_not_one(world: World) -> None:
+    """S-SND-5: where no token names a user, a client id is that of one socket, or of one token."""
+    unnamed = [await world.agent(user="") for _ in range(2)]
+    for agent in (*unnamed, *unnamed):
+        assert await send(agent) == {"ok": True}
+    assert len(world.provider.calls) == 2
+    tokens = [world.token(user="", serial=number) for number in range(2)]
+    for token in (*tokens, *tokens):
+        assert (await post(world, token=token, clientMessageId="c-1"))[0] == 201
+    assert len(world.provider.calls) == 4
+
+
+async def test_numbered_agents_are_several(world: World) -> None:
+    """S-AUTH-8: users 42 and 43 are two, and their messages are shown as theirs."""
+    for number in (42, 43):
+        token = world.token(sub=number)
+        assert (await post(world, token=token, clientMessageId="c-1"))[1]["senderId"] == str(number)
+    assert len(world.provider.calls) == 2
+
+
+async def test_a_workspace_that_sends_too_much_at_once() -> None:
+    """Beyond 64 MiB under way a send is refused at once; other workspaces still send."""
+    large = "x" * 900_000
+    async with running(replace(SETTINGS, provider=ProviderSettings(timeout_s=60))) as world:
+        hanging = asyncio.Event()
+
+        async def hang(path: str, body: dict[str, Any]) -> web.Response:
+            await hanging.wait()
+            return await world.provider.take(path, body)
+
+        world.provider.answer = hang
+        sends = [
+            asyncio.create_task(post(world, content=large, conversationId=f"{number}@g.us"))
+            for number in range(74)
+        ]
+        await until(lambda: len(world.provider.calls) == len(sends))
+        refused = await post(world, content=large)
+        other = world.token("w-2")
+        sends.append(asyncio.create_task(post(world, token=other, content=large)))
+        await until(lambda: len(world.provider.calls) == len(sends))
+        hanging.set()
+        assert {status for status, _ in await asyncio.gather(*sends)} == {201}
+        assert (await post(world, content=large))[0] == 201
+    assert refused == (400, {"error": "too many messages of this workspace are waiting"})
 
 
 async def test_a_failed_send_may_be_tried_again(world: World) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import time
+from typing import Any, NamedTuple
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chatengine import moments
-from chatengine.payloads import Message
+from chatengine.payloads import Attachment, Message
 from chatengine.status import Status, join
 from fakes.chatengine.memory_store import MemoryStore
 from fakes.chatengine.store import Bounds, Change, Draft, MessageAdded, Route, StatusRaised
@@ -235,6 +237,44 @@ def test_the_oldest_messages_go_first() -> None:
     assert known == [2, 3, 4, 5, 6, 7]
     shown = [key for each in store.conversations("w-1") for key in history(store, each.id)]
     assert sorted(shown) == [f"A{number}" for number in known]
+
+
+def test_the_oldest_messages_go_beyond_the_bytes() -> None:
+    """A workspace's messages are bounded in bytes too, whatever of them is large."""
+    url = "https://files.example/" + "x" * 2000
+    file = Attachment(id="f", message_id="m", type="file", url=url)
+    large: list[dict[str, Any]] = [
+        {"content": "é" * 1000},
+        {"client_id": "x" * 2000},
+        {"attachments": (file,)},
+    ]
+    for more in large:
+        store = MemoryStore(Bounds(bytes=100_000))
+        conversation = store.open("w-1", ROUTES[0])
+        for number in range(200):
+            store.add("w-1", conversation, replace(draft(str(number)), **more))
+            store.add("w-2", store.open("w-2", ROUTES[0]), draft(str(number)))
+        kept = store.messages("w-1", conversation, since_ms=None, limit=1000)
+        assert 40 < len(kept) < 50
+        assert [each.id for each in kept] == [f"evo-{n}" for n in range(200 - len(kept), 200)]
+        assert store.message("w-1", "evo-0") is None
+        assert store.message("w-2", "evo-0") is not None
+
+
+def test_a_full_store_takes_a_message_as_fast_as_an_empty_one() -> None:
+    """What went before is not walked over again, and a thousand of one moment are not either."""
+    store = MemoryStore(Bounds(messages=20_000, early_statuses=20_000))
+    conversation = store.open("w-1", ROUTES[0])
+
+    def seconds(numbers: range) -> float:
+        began = time.process_time()
+        for number in numbers:
+            store.add("w-1", conversation, draft(str(number)))
+            store.raise_status("w-1", f"early-{number}", Status.READ)
+        return time.process_time() - began
+
+    empty = seconds(range(20_000))
+    assert seconds(range(20_000, 40_000)) < 4 * empty
 
 
 def test_the_stillest_conversation_goes_first() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,6 +63,35 @@ async def test_a_subscription_is_idempotent(world: World) -> None:
         assert await agent.client.call(events.UNSUBSCRIBE, JID) == {"ok": True}
     await world.arrive("A2")
     assert (await agent.one(events.MESSAGE))["id"] == "evo-A1"
+
+
+async def test_a_socket_has_ten_thousand_conversations_open(world: World) -> None:
+    """One more is refused until another is closed; one that is open is so still."""
+    async with world.raw_socket() as ws:
+
+        async def ask(event: str, *conversations: str) -> Any:
+            for each in conversations:
+                await ws.send_str(f"421{json.dumps([event, each])}")
+            answers: list[Any] = []
+            while len(answers) < len(conversations):
+                frame = await ws.receive_str()
+                if frame.startswith("431"):
+                    answers += json.loads(frame[3:])
+            return answers
+
+        opened = [f"c-{number}" for number in range(10_000)]
+        for start in range(0, len(opened), 1000):
+            assert {each["ok"] for each in await ask(events.SUBSCRIBE, *opened[start:][:1000])} == {
+                True
+            }
+        (refused,) = await ask(events.SUBSCRIBE, "one more")
+        assert refused["error"] == {
+            "code": "limit",
+            "message": "more than 10000 conversations are open",
+        }
+        assert await ask(events.SUBSCRIBE, "c-0") == [{"ok": True}]
+        assert await ask(events.UNSUBSCRIBE, "c-0") == [{"ok": True}]
+        assert await ask(events.SUBSCRIBE, "one more") == [{"ok": True}]
 
 
 async def test_an_unknown_conversation_may_be_subscribed_to(world: World) -> None:
