@@ -31,7 +31,7 @@ format: $(VENV)/.installed-dev ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed-bench ## Side by side with the peers (installs them)
+bench: $(VENV)/.installed ## Side by side with the peers (installs them)
 	$(BIN)/python -m benchmarks
 
 clean: ## Forget the environment and all output
@@ -50,9 +50,4 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing into $(VENV), with what the tests need ..."
 	@$(PIP) install -c constraints.txt -e '.[dev]'
-	@touch $@ $(VENV)/.installed
-
-$(VENV)/.installed-bench: $(VENV)/bin/python pyproject.toml constraints.txt
-	@echo "Installing into $(VENV), with the peers ..."
-	@$(PIP) install -c constraints.txt -e '.[bench]'
 	@touch $@ $(VENV)/.installed

@@ -10,7 +10,8 @@ A user of one's own takes ten lines:
 
         def on_start(self):
             self.connect()
-            self.subscribe("5511999999999@s.whatsapp.net")
+            for conversation_id in self.conversation_ids:
+                self.subscribe(conversation_id)
 
         @task
         def answer(self):
