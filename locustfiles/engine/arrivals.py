@@ -6,7 +6,6 @@ bytes up takes 0.2.
 """
 
 from functools import lru_cache
-from sys import intern
 from typing import Final
 
 import msgspec
@@ -14,10 +13,13 @@ from msgspec import Struct
 
 from locustfiles.engine import stamps
 
-__all__ = ["Arrival", "Malformed", "read"]
+__all__ = ["Arrival", "Malformed", "Route", "read"]
 
 _KNOWN: Final = 1024
 """Different messages on their way to subscribers at the same time; more are parsed again."""
+
+
+Route = tuple[str, int]
 
 
 class Malformed(ValueError):
@@ -25,9 +27,12 @@ class Malformed(ValueError):
 
 
 class Arrival(Struct, frozen=True):
-    """What a message says to the accounting; `settled` is that of the stamp."""
+    """What a message says to the accounting; `settled` is that of the stamp.
 
-    conversation_id: str
+    `route` is the conversation and the stream: one object for all arrivals that share both.
+    """
+
+    route: Route
     stamp: stamps.Stamp | None
     settled: int
 
@@ -40,8 +45,14 @@ def read(event: bytes) -> Arrival:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(str(error)) from None
     stamp = stamps.parse(message.provider_id)
-    # Interned, as the subscriptions' keys are: equal is then the same, and nothing is compared.
-    return Arrival(intern(message.conversation_id), stamp, 0 if stamp is None else stamp.settled)
+    if stamp is None:
+        return Arrival((message.conversation_id, -1), None, 0)
+    return Arrival(_route(message.conversation_id, stamp.stream), stamp, stamp.settled)
+
+
+@lru_cache(_KNOWN)
+def _route(conversation_id: str, stream: int) -> Route:
+    return conversation_id, stream
 
 
 class _Metadata(Struct, rename="camel"):

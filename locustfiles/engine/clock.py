@@ -5,7 +5,7 @@ moments of one can be compared with moments of another. Workers on other hosts a
 the master measures with its error (`locustfiles.clocks`).
 """
 
-import time
+from time import monotonic_ns
 from typing import Final
 
 __all__ = ["SECOND_US", "Clock"]
@@ -24,4 +24,4 @@ class Clock:
 
     def now_us(self) -> int:
         """The present moment on the run's clock."""
-        return time.monotonic_ns() // 1000 + self.offset_us
+        return monotonic_ns() // 1000 + self.offset_us

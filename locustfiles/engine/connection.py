@@ -33,7 +33,7 @@ __all__ = ["Connection", "Receiver", "dial", "websocket_url"]
 _MESSAGE_EVENT: Final = b'42["message",'
 _EVENT: Final = 2  # length of the packet types in front of the JSON of an event
 
-_READ_BUFFER_BYTES: Final = 4096  # picows' own 16 KiB a socket would be a third of our allowance
+_READ_BUFFER_BYTES: Final = 1024  # grows with a message; picows' own 16 KiB is a third of our 50
 _LONGEST_MESSAGE: Final = 10 * 1024 * 1024  # what picows allows a single frame
 _CLOSE_S: Final = 2.0
 
@@ -92,6 +92,26 @@ async def dial(
 
 class Connection(WSListener):
     """A live connection: what it brings goes to the receiver, what is asked is awaited."""
+
+    # Thousands of them take turns, so that each comes cold out of memory: small is quick.
+    __slots__ = (
+        "_acks",
+        "_auth",
+        "_begun",
+        "_cause",
+        "_decoder",
+        "_ended",
+        "_ending",
+        "_fragments",
+        "_fragments_are_text",
+        "_last_ack",
+        "_loop",
+        "_patience_s",
+        "_receiver",
+        "_transport",
+        "_watchdog",
+        "opened",
+    )
 
     def __init__(self, receiver: Receiver, auth: dict[str, Any]) -> None:
         loop = asyncio.get_running_loop()

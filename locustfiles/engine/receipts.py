@@ -13,11 +13,12 @@ class Receipts:
     one. The common case, the next number in turn, is one comparison and one addition.
     """
 
-    __slots__ = ("_ends", "_settled", "_starts", "duplicates", "out_of_order")
+    __slots__ = ("_ends", "_next", "_settled", "_starts", "duplicates", "out_of_order")
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._ends: list[int] = []  # exclusive, so that two ranges that touch have equal ends
+        self._next = -1  # the end of the last range, which may have grown since it was noted there
         self._settled = 0
         self.duplicates = 0
         self.out_of_order = 0
@@ -28,9 +29,8 @@ class Receipts:
         `settled` says that all below it had entered the server before this message was posted
         (`Stamp.settled`). A message is out of order when one that entered after it came first.
         """
-        ends = self._ends
-        if ends and ends[-1] == sequence:
-            ends[-1] = sequence + 1
+        if sequence == self._next:
+            self._next = sequence + 1
         elif not self._insert(sequence):
             self.duplicates += 1
             return False
@@ -41,6 +41,7 @@ class Receipts:
         return True
 
     def _insert(self, sequence: int) -> bool:
+        self._note_end()
         starts, ends = self._starts, self._ends
         at = bisect_right(starts, sequence)  # the range that would follow
         if at and sequence < ends[at - 1]:
@@ -57,7 +58,13 @@ class Receipts:
         else:
             starts.insert(at, sequence)
             ends.insert(at, sequence + 1)
+        self._next = ends[-1]
         return True
+
+    def _note_end(self) -> None:
+        """Note the end of the last range where the others' ends are."""
+        if self._ends:
+            self._ends[-1] = self._next
 
     def count(self, start: int, end: int) -> int:
         """How many of the numbers from `start` up to but not including `end` have arrived."""
@@ -77,4 +84,5 @@ class Receipts:
 
     def ranges(self) -> Iterator[tuple[int, int]]:
         """The ranges received, ascending, each as first and one past the last."""
+        self._note_end()
         return zip(self._starts, self._ends, strict=True)

@@ -78,6 +78,20 @@ class Subscription:
 class Socket:
     """One agent's Socket.IO client. `run` tells this run's messages from those of others."""
 
+    __slots__ = (
+        "_connection",
+        "_engine",
+        "_receipts",
+        "_returning",
+        "_route",
+        "_run",
+        "_subscriptions",
+        "_target",
+        "_wanted",
+        "listener",
+        "was_subscribed",
+    )
+
     def __init__(self, engine: Engine, target: Target, run: int) -> None:
         self._engine = engine
         self._target = target
@@ -86,6 +100,9 @@ class Socket:
         self._returning: asyncio.Task[None] | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._wanted: set[str] = set()
+        # The stream of the last arrival: mostly the next one's too, and two look-ups saved.
+        self._route: arrivals.Route | None = None
+        self._receipts = Receipts()
         self.was_subscribed = False
         self.listener: Listener | None = None
 
@@ -182,12 +199,10 @@ class Socket:
         # Of another run, or forged: a moment before this one would make a second of its own.
         if stamp is None or stamp.run != self._run or stamp.intended_us < engine.began_us:
             ledger.foreign += 1
-        elif (subscription := self._subscriptions.get(arrival.conversation_id)) is None:
+        elif arrival.route is not self._route and not self._follow(arrival.route):
             ledger.unexpected += 1
         else:
-            receipts = subscription.receipts.get(stamp.stream)
-            if receipts is None:
-                receipts = subscription.receipts[stamp.stream] = Receipts()
+            receipts = self._receipts
             reordered = receipts.out_of_order
             if receipts.add(stamp.sequence, arrival.settled):
                 ledger.delivered(stamp.intended_us, stamp.lag_us, now)
@@ -197,6 +212,16 @@ class Socket:
                 ledger.second(now).duplicates += 1
         if self.listener is not None:
             self.listener(events.MESSAGE, msgspec.json.decode(event)[1])
+
+    def _follow(self, route: arrivals.Route) -> bool:
+        """Turn to the receipts of another stream; False where nobody subscribed to it."""
+        conversation_id, stream = route
+        subscription = self._subscriptions.get(conversation_id)
+        if subscription is None:
+            return False
+        self._route = route
+        self._receipts = subscription.receipts.setdefault(stream, Receipts())
+        return True
 
     def on_event(self, name: str, arguments: list[Any]) -> None:
         """Count conversations, and hand everything to the listener."""
