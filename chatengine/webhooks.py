@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from chatengine.payloads import MessageType
+from chatengine.payloads import LONGEST_ID, MessageType
 from chatengine.status import Status
 
 __all__ = [
@@ -95,7 +95,10 @@ class Webhook(Struct, frozen=True):
 
 
 def parse(body: object) -> Webhook:
-    """Read a decoded webhook body; raises `WebhookError` (S-WHK-1): no event, no key id."""
+    """Read a decoded webhook body; raises `WebhookError` (S-WHK-1): no event, no key id.
+
+    Nor is an id taken that is longer than `LONGEST_ID`: nobody could subscribe to it.
+    """
     if not isinstance(body, dict):
         raise WebhookError("the body is not a JSON object")
     event = body.get("event")
@@ -130,11 +133,8 @@ def _items(data: object) -> list[dict[str, Any]]:
 
 def _inbound(item: dict[str, Any]) -> Inbound | None:
     key = _object(item.get("key"))
-    key_id, remote_jid = _text(key.get("id")), _text(key.get("remoteJid"))
-    if not key_id:
-        raise WebhookError("no key id")
-    if not remote_jid:
-        raise WebhookError("no remoteJid")
+    key_id, remote_jid = _id(key.get("id"), "key id"), _id(key.get("remoteJid"), "remoteJid")
+    participant = _text(key.get("participant")) or _text(item.get("participant"))
     message = _unwrapped(_object(item.get("message")))
     content = _content(message)
     if content is None:
@@ -144,7 +144,7 @@ def _inbound(item: dict[str, Any]) -> Inbound | None:
         key_id=key_id,
         remote_jid=remote_jid,
         from_me=key.get("fromMe") is True,
-        participant=_text(key.get("participant")) or _text(item.get("participant")) or None,
+        participant=_id(participant, "participant") if participant else None,
         push_name=_text(item.get("pushName")),
         second=read_second(item.get("messageTimestamp")),
         type=kind,
@@ -220,9 +220,7 @@ def _long(value: dict[str, Any]) -> int | None:
 
 
 def _status_change(item: dict[str, Any]) -> StatusChange | None:
-    key_id = _text(item.get("keyId")) or _text(_object(item.get("key")).get("id"))
-    if not key_id:
-        raise WebhookError("no key id")
+    key_id = _id(_text(item.get("keyId")) or _object(item.get("key")).get("id"), "key id")
     value = item.get("status")
     if value is None:  # absent, or null beside the one in `update`
         value = _object(item.get("update")).get("status")
@@ -232,6 +230,16 @@ def _status_change(item: dict[str, Any]) -> StatusChange | None:
 
 def _object(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _id(value: object, name: str) -> str:
+    """Check an id, which has to be one that can be asked for and subscribed to."""
+    text = _text(value)
+    if not text:
+        raise WebhookError(f"no {name}")
+    if len(text) > LONGEST_ID:
+        raise WebhookError(f"the {name} is longer than {LONGEST_ID} characters")
+    return text
 
 
 def _text(value: object) -> str:

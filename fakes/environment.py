@@ -1,11 +1,15 @@
 """Settings from environment variables: each mistake is one sentence that names the variable."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 from msgspec import Struct
+from yarl import URL
 
-__all__ = ["Environment", "Instance", "Secret", "SettingsError"]
+__all__ = ["Environment", "Instance", "Secret", "SettingsError", "is_http_url"]
+
+_LONGEST_MS: Final = 3_600_000
 
 
 class SettingsError(ValueError):
@@ -26,6 +30,15 @@ class Instance(Struct, frozen=True, rename="camel"):
 
     workspace_id: str
     whatsapp_number_id: str | None = None
+
+
+def is_http_url(text: str) -> bool:
+    """Whether `text` is an absolute http(s) URL."""
+    try:
+        url = URL(text)
+    except ValueError:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host)
 
 
 class Environment:
@@ -57,6 +70,20 @@ class Environment:
         if not (value.isascii() and value.isdigit()) or not low <= int(value[:20]) <= high:
             raise SettingsError(f"{name} is not a whole number from {low} to {high}: {value[:40]}")
         return int(value)
+
+    def milliseconds(self, name: str, default: int, *, low: int = 0) -> int:
+        """Read a duration of at most an hour; raises `SettingsError`."""
+        return self.whole(name, default, low=low, high=_LONGEST_MS)
+
+    def address(self, name: str) -> str | None:
+        """Read an absolute http(s) URL, which the error does not quote: it may hold a password.
+
+        None where the variable is unset; raises `SettingsError`.
+        """
+        text = self.optional(name)
+        if text is not None and not is_http_url(text):
+            raise SettingsError(f"{name} is not an http(s) URL")
+        return text
 
     def port(self, name: str) -> int:
         """Read a TCP port, 0 (a free one) where the variable is unset; raises `SettingsError`."""

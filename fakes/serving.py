@@ -13,6 +13,7 @@ from typing import Final
 
 import uvloop
 from aiohttp import web
+from yarl import URL
 
 from fakes.environment import SettingsError
 from fakes.logs import log_json_lines
@@ -24,6 +25,7 @@ __all__ = [
     "listening_socket",
     "prepare_for_thousands",
     "raise_open_file_limit",
+    "reachable_url",
     "run",
     "serving",
     "signalled",
@@ -71,13 +73,27 @@ def listening_socket(host: str, port: int) -> socket.socket:
         raise CouldNotListen(host, port, reason) from None
 
 
+def reachable_url(host: str, port: int) -> str:
+    """Return the base URL that reaches a server bound to `host` from this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return str(URL.build(scheme="http", host=host, port=port))
+
+
 @asynccontextmanager
-async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve `app` within the block; yields the port. Raises `CouldNotListen`."""
+async def serving(
+    app: web.Application, host: str, port: int, *, handler_cancellation: bool = False
+) -> AsyncIterator[int]:
+    """Serve `app` within the block; yields the port. Raises `CouldNotListen`.
+
+    With `handler_cancellation` a handler ends with its client, wherever it stands; without it
+    what a client has sent whole is handled whole.
+    """
     listener = listening_socket(host, port)
-    # A handler ends with its client: what nobody waits for would otherwise outlive the test.
     runner = web.AppRunner(
-        app, access_log=None, shutdown_timeout=_SHUTDOWN_S, handler_cancellation=True
+        app,
+        access_log=None,
+        shutdown_timeout=_SHUTDOWN_S,
+        handler_cancellation=handler_cancellation,
     )
     try:
         await runner.setup()

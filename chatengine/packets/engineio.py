@@ -9,12 +9,8 @@ import base64
 import binascii
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from chatengine.packets.errors import PacketError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = [
     "Packet",
@@ -22,7 +18,6 @@ __all__ = [
     "decode",
     "decode_payload",
     "encode",
-    "encode_payload",
     "encode_text",
 ]
 
@@ -87,11 +82,6 @@ def decode(encoded: str | bytes) -> Packet:
     if kind is None:
         raise PacketError(f"unknown Engine.IO packet type {first!r}")
     return Packet(kind, rest)
-
-
-def encode_payload(packets: Iterable[Packet]) -> str:
-    """The body of one poll or POST."""
-    return SEPARATOR.join(map(encode_text, packets))
 
 
 def decode_payload(payload: str) -> list[Packet]:

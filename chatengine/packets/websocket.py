@@ -22,10 +22,8 @@ __all__ = [
     "Frame",
     "FrameReader",
     "Opcode",
-    "frame_binary",
     "frame_close",
     "frame_of",
-    "frame_text",
 ]
 
 INVALID_TEXT = 1007
@@ -77,16 +75,6 @@ def frame_of(
     else:
         header = bytes((first, masked | 127)) + size.to_bytes(8, "big")
     return header + mask + (_masked(payload, mask) if mask else payload)
-
-
-def frame_text(payload: bytes) -> bytes:
-    """A server's text message; `payload` is UTF-8."""
-    return frame_of(Opcode.TEXT, payload)
-
-
-def frame_binary(payload: bytes) -> bytes:
-    """A server's binary message."""
-    return frame_of(Opcode.BINARY, payload)
 
 
 def frame_close(code: int | None = None) -> bytes:

@@ -4,19 +4,19 @@ from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any, Final
 
-import msgspec
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from chatengine.events import SOCKET_PATH
 from chatengine.packets.errors import PacketError
 from chatengine.packets.jsontext import decode_json
+from fakes.control import reply
 from fakes.logs import Log
 
-__all__ = ["Refusal", "answer", "cors", "json_errors", "read_json"]
+__all__ = ["SOCKET_PATHS", "Refusal", "cors", "json_errors", "read_json"]
 
 _PREFLIGHT_S: Final = "600"
-_SOCKET_PATHS: Final = (SOCKET_PATH, f"{SOCKET_PATH}/")
+SOCKET_PATHS: Final = (SOCKET_PATH, f"{SOCKET_PATH}/")
 """Engine.IO answers in its own words, and minds CORS itself."""
 
 _log = Log(__name__)
@@ -31,13 +31,6 @@ class Refusal(Exception):
         self.message = message
 
 
-def answer(body: object, status: int = HTTPStatus.OK) -> web.Response:
-    """Answer with JSON; structs as msgspec writes them."""
-    return web.Response(
-        body=msgspec.json.encode(body), status=status, content_type="application/json"
-    )
-
-
 async def read_json(request: web.Request) -> Any:
     """Decode the body; raises `Refusal` (400) for what is no JSON in UTF-8."""
     body = await request.read()
@@ -50,23 +43,26 @@ async def read_json(request: web.Request) -> Any:
 @web.middleware
 async def json_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer errors as JSON; one that nobody foresaw is logged and is 500."""
-    if request.path in _SOCKET_PATHS:
+    if request.path in SOCKET_PATHS:
         return await handler(request)
     try:
         return await handler(request)
     except Refusal as refusal:
-        response = answer({"error": refusal.message}, refusal.status)
+        response = reply({"error": refusal.message}, refusal.status)
         if refusal.status == HTTPStatus.UNAUTHORIZED:
             response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"  # RFC 9110, 15.5.2
         return response
+    except web.RequestPayloadError:
+        # No gzip under `Content-Encoding: gzip`, say, or chunks that are none.
+        return reply({"error": "the body cannot be read"}, HTTPStatus.BAD_REQUEST)
     except web.HTTPException as error:
-        response = answer({"error": error.reason}, error.status)
+        response = reply({"error": error.reason}, error.status)
         if hdrs.ALLOW in error.headers:
             response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
         return response
     except Exception as error:
         _log.warning("request failed", path=request.path[:200], error=type(error).__name__)
-        return answer({"error": "internal error"}, HTTPStatus.INTERNAL_SERVER_ERROR)
+        return reply({"error": "internal error"}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def cors(allowed: Collection[str]) -> Middleware:
@@ -75,7 +71,7 @@ def cors(allowed: Collection[str]) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get(hdrs.ORIGIN)
-        if origin is None or request.path in _SOCKET_PATHS:
+        if origin is None or request.path in SOCKET_PATHS:
             return await handler(request)
         preflight = (
             request.method == hdrs.METH_OPTIONS

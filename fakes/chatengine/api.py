@@ -1,5 +1,6 @@
 """ChatEngine over HTTP (contract, section 4)."""
 
+import re
 import time
 import uuid
 from http import HTTPStatus
@@ -11,16 +12,20 @@ from chatengine import moments
 from chatengine.payloads import Attachment, PayloadError, PostMessage, read
 from chatengine.tokens import Claims, TokenError, verify
 from fakes.chatengine.agents import user_of
-from fakes.chatengine.answers import Refusal, answer, read_json
+from fakes.chatengine.answers import Refusal, read_json
 from fakes.chatengine.attachments import FILES_PATH, Attachments, read_upload
 from fakes.chatengine.outbox import Order, Outbox, SendFailedError, SendRefusedError
 from fakes.chatengine.settings import ChatEngineSettings
 from fakes.chatengine.store import Store
+from fakes.control import reply
 
 __all__ = ["Api"]
 
 _USUAL_LIMIT: Final = 100
 _MOST: Final = 500
+_BARE_PLUS: Final = re.compile(r" (\d\d:?\d\d)\Z")
+"""The offset of `since=...+02:00`, written without %2B: in a query a `+` is a space."""
+
 _STATUS_OF_CODE: Final = {
     "unauthorized": HTTPStatus.UNAUTHORIZED,
     "forbidden": HTTPStatus.FORBIDDEN,
@@ -55,11 +60,11 @@ class Api:
         router.add_get(FILES_PATH + "/{id}/{name}", self._attachments.serve)
 
     async def _health(self, _: web.Request) -> web.Response:
-        return answer({"status": "ok", "service": "fake-chatengine"})
+        return reply({"status": "ok", "service": "fake-chatengine"})
 
     async def _conversations(self, request: web.Request) -> web.Response:
         claims = self._authorize(request)
-        return answer(self._store.conversations(claims.workspace_id))
+        return reply(self._store.conversations(claims.workspace_id))
 
     async def _messages(self, request: web.Request) -> web.Response:
         claims = self._authorize(request)
@@ -72,7 +77,7 @@ class Api:
             since_ms=_since(request.query.get("since")),
             limit=_limit(request.query.get("limit")),
         )
-        return answer(messages)
+        return reply(messages)
 
     async def _post_message(self, request: web.Request) -> web.Response:
         claims = self._authorize(request)
@@ -83,13 +88,13 @@ class Api:
             raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from None
         except SendFailedError as error:
             raise Refusal(HTTPStatus.BAD_GATEWAY, str(error)) from None
-        return answer(message, HTTPStatus.CREATED)
+        return reply(message, HTTPStatus.CREATED)
 
     async def _post_attachment(self, request: web.Request) -> web.Response:
         self._authorize(request)
         file = await read_upload(request, self._settings.max_attachment)
         base_url = self._settings.public_url or f"{request.scheme}://{request.host}"
-        return answer(self._attachments.keep(file, base_url), HTTPStatus.CREATED)
+        return reply(self._attachments.keep(file, base_url), HTTPStatus.CREATED)
 
     async def _context(self, request: web.Request) -> web.Response:
         claims = self._authorize(request)
@@ -97,7 +102,7 @@ class Api:
         if message is None:
             raise Refusal(HTTPStatus.NOT_FOUND, "no such message")
         conversation = self._store.conversation(claims.workspace_id, message.conversation_id)
-        return answer(
+        return reply(
             {
                 "message": message,
                 "conversation": conversation,
@@ -120,7 +125,7 @@ def _since(text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        return moments.to_ms(text)
+        return moments.to_ms(_BARE_PLUS.sub(r"+\1", text))
     except moments.MomentError as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, f"since: {error}") from None
 

@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
-from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from msgspec import Struct
 
-from chatengine.events import SOCKET_PATH
 from fakes.chatengine.agents import Agents
-from fakes.chatengine.answers import answer, cors, json_errors
+from fakes.chatengine.answers import SOCKET_PATHS, cors, json_errors
 from fakes.chatengine.api import Api
 from fakes.chatengine.attachments import Attachments
 from fakes.chatengine.commands import Commands
@@ -27,12 +25,10 @@ from fakes.chatengine.realtime import create_realtime
 from fakes.chatengine.settings import ChatEngineSettings
 from fakes.chatengine.store import Store
 from fakes.chatengine.webhook import add_webhook
-from fakes.control import ControlDoor, control_server
-from fakes.serving import serving
+from fakes.control import ControlDoor, control_server, reply
+from fakes.serving import reachable_url, serving
 
 __all__ = ["RunningChatEngine", "running_chatengine"]
-
-_HANDSHAKE_PATHS: Final = (SOCKET_PATH, f"{SOCKET_PATH}/")
 
 
 class RunningChatEngine(Struct, frozen=True):
@@ -72,7 +68,7 @@ async def running_chatengine(settings: ChatEngineSettings) -> AsyncIterator[Runn
         port = await stack.enter_async_context(serving(app, settings.host, settings.port))
         door = await stack.enter_async_context(control_server(steering, settings.control))
         stack.push_async_callback(outbox.close)  # first of all: no request waits for a provider
-        yield RunningChatEngine(f"http://{_host(settings.host)}:{port}", port, door, store)
+        yield RunningChatEngine(reachable_url(settings.host, port), port, door, store)
 
 
 @asynccontextmanager
@@ -90,17 +86,11 @@ def _refusing(faults: Faults) -> Middleware:
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path in _HANDSHAKE_PATHS and "sid" not in request.query:
+        if request.path in SOCKET_PATHS and "sid" not in request.query:
             refusal = faults.refuse_handshake()
             if refusal is not None:
                 status = refusal.status or HTTPStatus.SERVICE_UNAVAILABLE
-                return answer({"error": refusal.message}, status)
+                return reply({"error": refusal.message}, status)
         return await handler(request)
 
     return middleware
-
-
-def _host(host: str) -> str:
-    """Return the host of a URL that reaches a server bound to `host` from this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"[{host}]" if ":" in host else host

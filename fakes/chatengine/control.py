@@ -8,8 +8,7 @@ from typing import Any, Final, Literal, assert_never
 from aiohttp import web
 
 from chatengine.payloads import Wire
-from chatengine.status import Status
-from chatengine.webhooks import Inbound, StatusChange, Webhook
+from chatengine.webhooks import WebhookError, parse, read_second, status_update, text_message
 from fakes.chatengine.agents import Agents
 from fakes.chatengine.faults import LONGEST_DELAY_MS, Delays, Faults, Refusal
 from fakes.chatengine.inbox import Inbox, UnknownInstanceError
@@ -23,6 +22,13 @@ __all__ = ["control_of"]
 
 _MOST_MESSAGES: Final = 100_000
 _NONE: Final[dict[str, Any]] = {}
+_ACKNOWLEDGEMENTS: Final = {
+    "pending": "PENDING",
+    "sent": "SENT",
+    "failed": "ERROR",
+    "delivered": "DELIVERED",
+    "read": "READ",
+}
 
 
 class _NewMessage(Wire, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,23 +106,30 @@ def control_of(
 def _add_injections(app: web.Application, inbox: Inbox, publisher: Publisher) -> None:
     async def message(request: web.Request) -> web.Response:
         given = await read_body(request, _NewMessage)
-        inbound = Inbound(
-            key_id=given.key_id or uuid.uuid4().hex.upper(),
+        if given.second is not None and read_second(given.second) is None:
+            raise web.HTTPBadRequest(text="second is not a moment of the years 1970 to 9999")
+        key_id = given.key_id or uuid.uuid4().hex.upper()
+        body = text_message(
+            instance=given.instance,
             remote_jid=given.remote_jid,
+            key_id=key_id,
+            text=given.text,
+            second=given.second or int(time.time()),
             from_me=given.from_me,
-            participant=None,
             push_name=given.push_name,
-            second=int(time.time()) if given.second is None else given.second,
-            type="text",
-            content=given.text,
         )
-        _receive(inbox, Webhook("messages.upsert", given.instance, (inbound,)))
-        return reply({"keyId": inbound.key_id}, HTTPStatus.CREATED)
+        await _receive(inbox, body)
+        return reply({"keyId": key_id}, HTTPStatus.CREATED)
 
     async def status(request: web.Request) -> web.Response:
         given = await read_body(request, _NewStatus)
-        change = StatusChange(given.key_id, Status[given.status.upper()])
-        _receive(inbox, Webhook("messages.update", given.instance, (change,)))
+        body = status_update(
+            instance=given.instance,
+            remote_jid="",
+            key_id=given.key_id,
+            acknowledgement=_ACKNOWLEDGEMENTS[given.status],
+        )
+        await _receive(inbox, body)
         return reply(_NONE, HTTPStatus.CREATED)
 
     async def event(request: web.Request) -> web.Response:
@@ -129,9 +142,15 @@ def _add_injections(app: web.Application, inbox: Inbox, publisher: Publisher) ->
     app.router.add_post("/events", event)
 
 
-def _receive(inbox: Inbox, webhook: Webhook) -> None:
+async def _receive(inbox: Inbox, body: object) -> None:
+    """Let a webhook's body enter; whatever the webhook would not take is 400."""
     try:
-        inbox.receive(webhook)
+        webhook = parse(body)
+        if not webhook.changes:
+            raise web.HTTPBadRequest(text="there is no text")
+        await inbox.receive(webhook)
+    except WebhookError as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
     except UnknownInstanceError:
         raise web.HTTPBadRequest(text="no such instance") from None
 

@@ -12,6 +12,7 @@ from fakes.chatengine.outbox import Outbox, message_id
 from fakes.chatengine.publisher import Publisher
 from fakes.chatengine.store import Draft, Route, Store
 from fakes.environment import Instance
+from fakes.turns import Turn
 
 __all__ = ["Inbox", "UnknownInstanceError"]
 
@@ -21,7 +22,11 @@ class UnknownInstanceError(Exception):
 
 
 class Inbox:
-    """Takes webhooks in; each is stored and on its way to the clients when the call returns."""
+    """Takes webhooks in; each is stored and on its way to the clients when the call returns.
+
+    One after the other, in the order of the calls: also a long one, which lets others be served in
+    between, is not overtaken (S-MSG-3).
+    """
 
     def __init__(
         self, instances: dict[str, Instance], store: Store, outbox: Outbox, publisher: Publisher
@@ -31,22 +36,31 @@ class Inbox:
         self._outbox = outbox
         self._publisher = publisher
         self._deferred: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Lock()  # fair: who asks first is first
 
-    def receive(self, webhook: Webhook) -> None:
+    async def receive(self, webhook: Webhook) -> None:
         """Do what the webhook says; raises `UnknownInstanceError`, having done nothing."""
         instance = self._instances.get(webhook.instance)
         if instance is None:
             raise UnknownInstanceError
-        for change in webhook.changes:
-            match change:
-                case Inbound():
-                    self._receive_message(webhook.instance, instance, change)
-                case StatusChange():
-                    self._store.raise_status(instance.workspace_id, change.key_id, change.status)
-                case ConnectionChange():
-                    self._tell_state(webhook.instance, instance.workspace_id, change.state)
-                case _:
-                    assert_never(change)
+        async with self._turns:
+            turn = Turn()
+            for change in webhook.changes:
+                await turn.pause()
+                self._receive_change(webhook.instance, instance, change)
+
+    def _receive_change(
+        self, name: str, instance: Instance, change: Inbound | StatusChange | ConnectionChange
+    ) -> None:
+        match change:
+            case Inbound():
+                self._receive_message(name, instance, change)
+            case StatusChange():
+                self._store.raise_status(instance.workspace_id, change.key_id, change.status)
+            case ConnectionChange():
+                self._tell_state(name, instance.workspace_id, change.state)
+            case _:
+                assert_never(change)
 
     def _receive_message(self, name: str, instance: Instance, inbound: Inbound) -> None:
         """Enter a message; what may be the echo of a send waits until that send is settled.

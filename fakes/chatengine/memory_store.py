@@ -29,6 +29,9 @@ __all__ = ["MemoryStore"]
 _MOST_PARTICIPANTS: Final = 1024
 """A WhatsApp group has at most 1,024 members."""
 
+_LONGEST_NAME: Final = 256
+"""Characters; WhatsApp allows 25."""
+
 _MS: Final = 1000
 _created_ms = attrgetter("created_ms")
 
@@ -91,7 +94,8 @@ class _Conversation:
     def meet(self, sender_id: str, name: str) -> None:
         """Remember who takes part, and the last name that WhatsApp gave."""
         if sender_id in self.names or len(self.names) < _MOST_PARTICIPANTS:
-            self.names[sender_id] = name or self.names.get(sender_id) or sender_id.split("@")[0]
+            known = self.names.get(sender_id) or sender_id.split("@")[0]
+            self.names[sender_id] = name[:_LONGEST_NAME] or known
 
     def wire(self, last: Message) -> Conversation:
         jid = self.route.remote_jid

@@ -16,6 +16,7 @@ from chatengine.payloads import MessageStatus
 from fakes.chatengine.faults import Faults
 from fakes.chatengine.store import Change, MessageAdded, StatusRaised
 from fakes.logs import Log
+from fakes.turns import Turn
 
 __all__ = ["Publisher", "conversation_room", "workspace_room"]
 
@@ -111,7 +112,9 @@ class Publisher:
         while True:
             await self._filled.wait()
             self._filled.clear()
+            turn = Turn()
             while self._line:
+                await turn.pause()
                 if (early_s := self._line[0].due - loop.time()) > 0:
                     await asyncio.sleep(early_s)
                 await self._send(self._line.popleft())

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
-from yarl import URL
 
 from chatengine.tokens import TokenRules
 from fakes.chatengine.realtime.settings import RealtimeSettings
@@ -17,7 +16,6 @@ __all__ = ["ChatEngineSettings", "ProviderSettings", "origins"]
 MessageScope = Literal["conversation", "workspace"]
 
 _MIB: Final = 1024 * 1024
-_LONGEST_MS: Final = 3_600_000
 _LARGEST: Final = 1024 * _MIB
 
 
@@ -69,13 +67,13 @@ class ChatEngineSettings(Struct, frozen=True, kw_only=True):
             port=environment.port("PORT"),
             provider=_provider(environment),
             cors_allowed_origins=origins(environment.text("CORS_ALLOWED_ORIGINS", "")),
-            ping_interval_ms=_duration(environment, "PING_INTERVAL", 25_000),
-            ping_timeout_ms=_duration(environment, "PING_TIMEOUT", 20_000),
+            ping_interval_ms=environment.milliseconds("PING_INTERVAL", 25_000, low=1),
+            ping_timeout_ms=environment.milliseconds("PING_TIMEOUT", 20_000, low=1),
             max_payload=environment.whole("MAX_PAYLOAD", 1_000_000, low=1, high=_LARGEST),
             message_scope=_scope(environment.text("MESSAGE_SCOPE", "conversation")),
             compression=environment.flag("COMPRESSION", False),
             max_attachment=environment.whole("MAX_ATTACHMENT", 16 * _MIB, low=1, high=_LARGEST),
-            public_url=_address(environment, "PUBLIC_URL"),
+            public_url=_base(environment.address("PUBLIC_URL")),
             control=ControlSettings.read(environment),
         )
 
@@ -98,16 +96,13 @@ class ChatEngineSettings(Struct, frozen=True, kw_only=True):
 
 def _provider(environment: Environment) -> ProviderSettings:
     usual = ProviderSettings()
-    timeout_ms = _duration(environment, "PROVIDER_TIMEOUT", round(usual.timeout_s * 1000))
+    usual_ms = round(usual.timeout_s * 1000)
+    timeout_ms = environment.milliseconds("PROVIDER_TIMEOUT", usual_ms, low=1)
     return ProviderSettings(
-        url=_address(environment, "EVOLUTION_API_URL"),
+        url=_base(environment.address("EVOLUTION_API_URL")),
         api_key=Secret(environment.text("EVOLUTION_API_KEY", "")),
         timeout_s=timeout_ms / 1000,
     )
-
-
-def _duration(environment: Environment, name: str, default_ms: int) -> int:
-    return environment.whole(name, default_ms, low=1, high=_LONGEST_MS)
 
 
 def origins(text: str) -> tuple[str, ...]:
@@ -123,15 +118,6 @@ def _scope(text: str) -> MessageScope:
     raise SettingsError(f"MESSAGE_SCOPE is neither conversation nor workspace: {text[:40]}")
 
 
-def _address(environment: Environment, name: str) -> str | None:
-    """Read an absolute http(s) URL, without a slash at its end; its text may hold a password."""
-    text = environment.optional(name)
-    if text is None:
-        return None
-    try:
-        url = URL(text)
-    except ValueError:
-        raise SettingsError(f"{name} is not an http(s) URL") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise SettingsError(f"{name} is not an http(s) URL")
-    return text.rstrip("/")
+def _base(url: str | None) -> str | None:
+    """Take the slash off the end of a URL to which paths are added."""
+    return None if url is None else url.rstrip("/")

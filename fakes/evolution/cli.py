@@ -14,7 +14,7 @@ import click
 import msgspec
 import uvloop
 
-from fakes.environment import Environment, Instance, Secret, SettingsError
+from fakes.environment import Environment, Instance, Secret, SettingsError, is_http_url
 from fakes.evolution.background import background
 from fakes.evolution.bodies import Contact, Content, Kind
 from fakes.evolution.customers import Simulation
@@ -23,7 +23,7 @@ from fakes.evolution.plays import customers_write
 from fakes.evolution.provider import Provider
 from fakes.evolution.replay import Recording, RecordingError, replay
 from fakes.evolution.running import serving_evolution
-from fakes.evolution.settings import EvolutionSettings, RetrySettings, webhook_address
+from fakes.evolution.settings import EvolutionSettings, RetrySettings
 from fakes.evolution.webhook import WebhookCaller, calling
 from fakes.logs import log_json_lines
 from fakes.serving import EXIT_COULD_NOT_RUN, run, signalled
@@ -32,7 +32,7 @@ __all__ = ["main"]
 
 
 def _webhook(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    if webhook_address(value) is None:
+    if not is_http_url(value):
         raise click.BadParameter("not an http(s) URL")
     return value
 

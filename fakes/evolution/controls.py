@@ -9,6 +9,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from fakes.control import control_app, read_body, reply
+from fakes.environment import is_http_url
 from fakes.evolution.bodies import Contact, Content, Kind
 from fakes.evolution.customers import Simulation
 from fakes.evolution.ledger import Ledger
@@ -17,7 +18,6 @@ from fakes.evolution.plans import Plan, Rule
 from fakes.evolution.plays import Plays
 from fakes.evolution.provider import ConnectionState, Provider
 from fakes.evolution.replay import Recording, RecordingError
-from fakes.evolution.settings import webhook_address
 
 __all__ = ["controls_app"]
 
@@ -105,7 +105,7 @@ class _Controls:
 
     async def set_webhook(self, request: web.Request) -> web.Response:
         target = await read_body(request, _Target)
-        if target.url is not None and webhook_address(target.url) is None:
+        if target.url is not None and not is_http_url(target.url):
             raise web.HTTPBadRequest(text="url is not an http(s) URL")
         self._provider.caller.url = target.url
         return reply({})

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from fakes.environment import is_http_url
 from fakes.evolution.bodies import Content, Kind
-from fakes.evolution.settings import webhook_address
 
 __all__ = ["BadOrder", "Order", "read_media", "read_text"]
 
@@ -55,7 +55,7 @@ def read_media(body: dict[str, Any]) -> Order:
     in_body = _base64_size(media)
     if in_body and body["mediatype"] == "document" and not body.get("fileName"):
         raise BadOrder("For base64 the file name must be informed.")
-    if not in_body and webhook_address(media) is None:
+    if not in_body and not is_http_url(media):
         raise BadOrder("Owned media must be a url or base64")
     content = Content(
         kind=body["mediatype"],

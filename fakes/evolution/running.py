@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from msgspec import Struct
-from yarl import URL
 
 from fakes.control import ControlDoor, control_server
 from fakes.evolution.api import evolution_app
@@ -13,7 +12,7 @@ from fakes.evolution.controls import controls_app
 from fakes.evolution.provider import Provider
 from fakes.evolution.settings import EvolutionSettings
 from fakes.evolution.webhook import calling
-from fakes.serving import serving
+from fakes.serving import reachable_url, serving
 
 __all__ = ["Evolution", "running_evolution", "serving_evolution"]
 
@@ -39,12 +38,16 @@ async def running_evolution(settings: EvolutionSettings) -> AsyncIterator[Evolut
     ):
         provider = Provider(settings, caller, tasks)
         async with (
+            # A send that hangs as planned ends with its caller.
             serving(
-                evolution_app(provider, settings.api_key), settings.host, settings.port
+                evolution_app(provider, settings.api_key),
+                settings.host,
+                settings.port,
+                handler_cancellation=True,
             ) as port,
             control_server(controls_app(provider), settings.control) as door,
         ):
-            url = str(URL.build(scheme="http", host=settings.host, port=port))
+            url = reachable_url(settings.host, port)
             provider.server_url = url
             yield Evolution(url, port, door, provider)
 

@@ -1,18 +1,14 @@
 """The settings of the fake provider, from the environment (contract, section 10)."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from msgspec import Struct
-from yarl import URL
 
 from fakes.control import ControlSettings
-from fakes.environment import Environment, Instance, Secret, SettingsError
+from fakes.environment import Environment, Instance, Secret
 from fakes.evolution.plans import DEFAULT_PLAN, Plan, Step
 
-__all__ = ["EvolutionSettings", "RetrySettings", "webhook_address"]
-
-_LONGEST_MS: Final = 3_600_000
+__all__ = ["EvolutionSettings", "RetrySettings"]
 
 
 class RetrySettings(Struct, frozen=True, kw_only=True):
@@ -34,7 +30,7 @@ class RetrySettings(Struct, frozen=True, kw_only=True):
         timeout_ms = round(usual.timeout_s * 1000)
         return cls(
             attempts=environment.whole("WEBHOOK_ATTEMPTS", usual.attempts, low=1, high=100),
-            first_delay_s=environment.whole("WEBHOOK_RETRY_MS", first_ms, high=_LONGEST_MS) / 1e3,
+            first_delay_s=environment.milliseconds("WEBHOOK_RETRY_MS", first_ms) / 1e3,
             timeout_s=environment.whole("WEBHOOK_TIMEOUT_MS", timeout_ms, low=1) / 1e3,
         )
 
@@ -57,15 +53,12 @@ class EvolutionSettings(Struct, frozen=True, kw_only=True):
     def from_environment(cls, variables: Mapping[str, str]) -> "EvolutionSettings":
         """Read the settings; raises `SettingsError` with one sentence for the first mistake."""
         environment = Environment(variables)
-        url = environment.optional("WEBHOOK_URL")
-        if url is not None and webhook_address(url) is None:
-            raise SettingsError("WEBHOOK_URL is not an http(s) URL")
         return cls(
             instances=environment.instances(),
             api_key=Secret(environment.required("EVOLUTION_API_KEY")),
             host=environment.text("HOST", "127.0.0.1"),
             port=environment.port("PORT"),
-            webhook_url=url,
+            webhook_url=environment.address("WEBHOOK_URL"),
             control=ControlSettings.read(environment),
             plan=_plan(environment),
             retry=RetrySettings.read(environment),
@@ -80,18 +73,9 @@ def _plan(environment: Environment) -> Plan:
         if step.event == "echo":
             return step
         milliseconds = round(step.after_s * 1000)
-        after_ms = environment.whole(f"{step.event}_MS", milliseconds, high=_LONGEST_MS)
+        after_ms = environment.milliseconds(f"{step.event}_MS", milliseconds)
         return Step(event=step.event, after_s=after_ms / 1000)
 
     echo = environment.flag("ECHO", True)
     steps = (step for step in DEFAULT_PLAN.steps if echo or step.event != "echo")
     return Plan(steps=tuple(map(timed, steps)))
-
-
-def webhook_address(text: str) -> str | None:
-    """Return `text` where it is an absolute http(s) URL, else None."""
-    try:
-        url = URL(text)
-    except ValueError:
-        return None
-    return text if url.scheme in ("http", "https") and url.host else None

@@ -152,9 +152,11 @@ def test_any_json_is_a_payload_or_a_payload_error(kind: type[Any], value: object
 @given(st.dictionaries(st.sampled_from(sorted(MESSAGE)), json_values))
 def test_a_message_with_any_fields_changed_is_one_or_an_error(change: dict[str, Any]) -> None:
     """What is read is written again as a message of the contract."""
-    with suppress(PayloadError):
+    try:
         message = read(Message, MESSAGE | change)
-        assert read(Message, to_wire(message)) == message
+    except PayloadError:
+        return
+    assert read(Message, to_wire(message)) == message
 
 
 def nested(levels: int, *, listed: bool) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import gevent
 import pytest
 
-from chatengine.packets.websocket import Opcode, frame_binary, frame_of, frame_text
+from chatengine.packets.websocket import Opcode, frame_of
 from locustfiles.engine.errors import ConnectionLost, SubscribeFailed
 from locustfiles.engine.stamps import Stamp
 from tests.locustfiles.agents import CONVERSATION, RUN, STREAM, agent, joined, stamped, tally, until
@@ -241,10 +241,10 @@ def test_every_way_to_write_a_message_counts(engine: Engine, server: BrokenServe
         return (head + json.dumps(["message", message], separators=separators)).encode()
 
     whole = text(0, "42", (",", ":"))
-    first, rest = frame_text(whole[:20]), frame_of(Opcode.CONTINUATION, whole[20:])
+    first, rest = frame_of(Opcode.TEXT, whole[:20]), frame_of(Opcode.CONTINUATION, whole[20:])
     server.raw(bytes([first[0] & 0x7F]) + first[1:] + rest)
-    server.raw(frame_text(text(1, "42 ", (" , ", " : "))))
-    server.raw(frame_text(text(2, "427", (",", ":"))))
+    server.raw(frame_of(Opcode.TEXT, text(1, "42 ", (" , ", " : "))))
+    server.raw(frame_of(Opcode.TEXT, text(2, "427", (",", ":"))))
     until(lambda: arrivals(engine) == 3)
     assert owed(engine, socket, 3).lost == 0
 
@@ -254,7 +254,7 @@ def test_what_it_does_not_know_does_not_trouble_it(engine: Engine, server: Broke
     socket = joined(engine, server)
     server.say('42["whatIsThis",{"a":1}]')
     server.say('451-["binary",{"_placeholder":true,"num":0}]')
-    server.raw(frame_binary(b"\x00\x01"))
+    server.raw(frame_of(Opcode.BINARY, b"\x00\x01"))
     server.say('42["message"]')
     server.say('42["message",{"id":7}]')
     server.say('42["message",' + "[" * 100_000 + "]" * 100_000 + "]")

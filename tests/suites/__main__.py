@@ -16,6 +16,7 @@ from fakes.chatengine.engineio.outbound import message
 from fakes.chatengine.engineio.server import EngineServer
 from fakes.chatengine.engineio.settings import EngineSettings
 from fakes.chatengine.realtime import RealtimeSettings, create_realtime
+from fakes.serving import serving
 
 
 def engineio(app: web.Application, options: argparse.Namespace) -> None:
@@ -79,17 +80,12 @@ def _greet(server: Any, namespace: str) -> Callable[..., Any]:
 
 
 async def serve(options: argparse.Namespace) -> None:
-    """Serve on `localhost`, which the suites look up: both of its addresses."""
+    """Serve as the fakes are served, on `localhost`, which the suites look up."""
     app = web.Application()
     {"engineio": engineio, "socketio": socketio}[options.protocol](app, options)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "localhost", options.port).start()
-        print(f"listening {options.port}", flush=True)
+    async with serving(app, "localhost", options.port) as port:
+        print(f"listening {port}", flush=True)
         await asyncio.Event().wait()
-    finally:
-        await runner.cleanup()
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from chatengine.packets.engineio import SEPARATOR, decode_payload
 from chatengine.packets.errors import PacketError
 from fakes.chatengine.engineio.outbound import NOOP, Outbound
 from fakes.chatengine.engineio.session import Reason
+from fakes.turns import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,14 +80,16 @@ class PollingTransport:
         finally:
             self._posting = False
 
-    def take_post(self, body: bytes) -> bool:
+    async def take_post(self, body: bytes) -> bool:
         """Hand the packets of a POST to the session; False, and the session over, if malformed."""
         try:
             packets = decode_payload(body.decode())
         except (UnicodeDecodeError, PacketError):
             self._session.malformed(self)
             return False
+        turn = Turn()
         for packet in packets:
+            await turn.pause()
             self._session.receive(packet, self)
         return True
 

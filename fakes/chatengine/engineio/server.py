@@ -194,10 +194,10 @@ class EngineServer:
                 body = await self._read(request)
                 if body is None:
                     return web.Response(status=413)
+                if session.transport is not transport or not await transport.take_post(body):
+                    return refused(Refusal.BAD_REQUEST)
         except (OverlapError, ConnectionError, TimeoutError, web.RequestPayloadError):
             session.lost(transport, Reason.TRANSPORT_ERROR)
-            return refused(Refusal.BAD_REQUEST)
-        if session.transport is not transport or not transport.take_post(body):
             return refused(Refusal.BAD_REQUEST)
         return _polling_answer("ok", "text/html")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from chatengine.packets.engineio import decode
@@ -21,6 +22,10 @@ __all__ = ["WebSocketTransport"]
 DEFLATE_FROM: Final = 1024
 """Bytes below which compression is not worth its cost (the `threshold` of Node's ws)."""
 
+
+MOST_FRAMES: Final = 100
+"""Frames taken of one peer before others are served: a read may bring 10,000 small ones, and each
+may set a handler to work. A hundred take about 5 ms with their handlers."""
 
 END_OF_STREAM_S: Final = 0.25
 """Between the close frame that answers a violation and the end of the stream: a client that sees
@@ -51,6 +56,7 @@ class WebSocketTransport:
         self._deflate = deflate
         self._reader = FrameReader(settings.max_payload, deflate=deflate)
         self._readable = True
+        self._resting = False
         self._closing = False
         self._grace: asyncio.TimerHandle | None = None
 
@@ -127,13 +133,30 @@ class WebSocketTransport:
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
         """Take bytes from the peer; returns what aiohttp's parsers do: not done, nothing left."""
-        if self._readable:
-            try:
-                for frame in self._reader.feed(data):
-                    self._take(frame)
-            except PacketError as error:
-                self._fail(error.close_code)
+        self._take_frames(data)
         return False, b""
+
+    def _take_frames(self, data: bytes = b"") -> None:
+        """Take what has come; after many frames the peer rests, and its bytes wait unread."""
+        if not self._readable:
+            return
+        taken = 0
+        try:
+            for frame in islice(self._reader.feed(data), MOST_FRAMES):
+                self._take(frame)
+                taken += 1
+        except PacketError as error:
+            self._fail(error.close_code)
+        if taken == MOST_FRAMES and not self._resting and not self._wire.is_closing():
+            self._resting = True
+            self._wire.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._resting = False
+        self._take_frames()
+        if not self._resting and not self._wire.is_closing():
+            self._wire.resume_reading()
 
     def feed_eof(self) -> None:
         """The connection is lost."""

@@ -12,10 +12,8 @@ from chatengine.packets.websocket import (
     Frame,
     FrameReader,
     Opcode,
-    frame_binary,
     frame_close,
     frame_of,
-    frame_text,
 )
 
 LIMIT = 70_000
@@ -68,9 +66,9 @@ def test_whatever_is_called_compressed_inflates_or_is_refused(payload: bytes) ->
 
 def test_a_server_frame_is_as_the_rfc_shows_it() -> None:
     """The examples of RFC 6455, 5.7, and the empty close frame."""
-    assert frame_text(b"Hello") == b"\x81\x05Hello"
-    assert frame_binary(bytes(256)) == b"\x82\x7e\x01\x00" + bytes(256)
-    assert frame_binary(bytes(65536))[:10] == b"\x82\x7f" + (65536).to_bytes(8, "big")
+    assert frame_of(Opcode.TEXT, b"Hello") == b"\x81\x05Hello"
+    assert frame_of(Opcode.BINARY, bytes(256)) == b"\x82\x7e\x01\x00" + bytes(256)
+    assert frame_of(Opcode.BINARY, bytes(65536))[:10] == b"\x82\x7f" + (65536).to_bytes(8, "big")
     assert frame_close() == b"\x88\x00"
     assert frame_close(1009) == b"\x88\x02\x03\xf1"
 
@@ -84,7 +82,9 @@ def test_a_client_frame_is_as_the_rfc_shows_it() -> None:
 
 def test_a_client_reads_frames_that_are_not_masked() -> None:
     """On the client's side the rule of masking is the other way round."""
-    assert _read(frame_text(b"x"), FrameReader(LIMIT, masked=False)) == [Frame(Opcode.TEXT, "x")]
+    assert _read(frame_of(Opcode.TEXT, b"x"), FrameReader(LIMIT, masked=False)) == [
+        Frame(Opcode.TEXT, "x")
+    ]
     with pytest.raises(PacketError, match="a masked frame"):
         _read(frame_of(Opcode.TEXT, b"x", MASK), FrameReader(LIMIT, masked=False))
 

@@ -21,6 +21,7 @@ from fakes.chatengine.engineio.outbound import message
 from fakes.chatengine.engineio.server import EngineServer
 from fakes.chatengine.engineio.settings import EngineSettings
 from fakes.chatengine.realtime import RealtimeServer, RealtimeSettings, create_realtime
+from fakes.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -183,20 +184,15 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def serving(app: web.Application, path: str) -> AsyncIterator[Client]:
-    """The application on a free port of 127.0.0.1, and a client of the path."""
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
-        timeout = aiohttp.ClientTimeout(total=AT_ONCE_S, sock_connect=AT_ONCE_S)
-        connector = aiohttp.TCPConnector(limit=0)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
-            yield Client(http, f"http://127.0.0.1:{port}{path}/")
-    finally:
-        await runner.cleanup()
+async def client_of(app: web.Application, path: str) -> AsyncIterator[Client]:
+    """The application, served as the fakes are, and a client of the path."""
+    timeout = aiohttp.ClientTimeout(total=AT_ONCE_S, sock_connect=AT_ONCE_S)
+    connector = aiohttp.TCPConnector(limit=0)
+    async with (
+        serving(app, "127.0.0.1", 0) as port,
+        aiohttp.ClientSession(connector=connector, timeout=timeout) as http,
+    ):
+        yield Client(http, f"http://127.0.0.1:{port}{path}/")
 
 
 @asynccontextmanager
@@ -210,7 +206,7 @@ async def echo_server(**settings: Any) -> AsyncIterator[tuple[Client, EngineServ
     app = web.Application()
     engine.attach(app)
     app.on_shutdown.append(lambda _: engine.shutdown())
-    async with serving(app, engine.settings.path) as client:
+    async with client_of(app, engine.settings.path) as client:
         yield client, engine, reasons
 
 
@@ -229,5 +225,5 @@ async def realtime_server(**settings: Any) -> AsyncIterator[tuple[Client, Realti
     server.on("message", answer)
     server.on("message-with-ack", acknowledge)
     server.on("message-with-ack", acknowledge, namespace="/custom")
-    async with serving(app, server.settings.path) as client:
+    async with client_of(app, server.settings.path) as client:
         yield client, server
