@@ -53,8 +53,14 @@ async def json_errors(request: web.Request, handler: Handler) -> web.StreamRespo
             response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"  # RFC 9110, 15.5.2
         return response
     except web.RequestPayloadError:
-        # No gzip under `Content-Encoding: gzip`, say, or chunks that are none.
-        return reply({"error": "the body cannot be read"}, HTTPStatus.BAD_REQUEST)
+        # No gzip under `Content-Encoding: gzip`, say. Left open, aiohttp would stumble over the
+        # rest of that body, and over the next request on the connection.
+        response = reply({"error": "the body cannot be read"}, HTTPStatus.BAD_REQUEST)
+        response.force_close()
+        await response.prepare(request)
+        await response.write_eof()
+        request.protocol.force_close()
+        return response
     except web.HTTPException as error:
         response = reply({"error": error.reason}, error.status)
         if hdrs.ALLOW in error.headers:

@@ -9,7 +9,14 @@ import socket
 import pytest
 from aiohttp import ClientSession, web
 
-from fakes.serving import CouldNotListen, listening_socket, raise_open_file_limit, serving
+from fakes.serving import (
+    CouldNotListen,
+    listening_socket,
+    raise_open_file_limit,
+    reachable_url,
+    serving,
+)
+from tests.waiting import until
 
 
 async def hello(request: web.Request) -> web.Response:
@@ -32,6 +39,53 @@ async def test_an_application_is_served_for_as_long_as_the_block_lasts() -> None
     writer.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=1)
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_handler_ends_with_its_client_where_that_is_asked_for(cancelled: bool) -> None:
+    """Otherwise what a client has sent is handled whole, though nobody waits for the answer."""
+    begun, go_on, ends = asyncio.Event(), asyncio.Event(), []
+
+    async def handle(request: web.Request) -> web.Response:
+        begun.set()
+        try:
+            await go_on.wait()
+            ends.append("handled")
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/", handle)
+    async with (
+        asyncio.timeout(5),
+        serving(app, "127.0.0.1", 0, handler_cancellation=cancelled) as port,
+    ):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await begun.wait()
+        writer.transport.abort()
+        if cancelled:
+            await until(lambda: ends)
+        go_on.set()
+        await until(lambda: ends)
+    assert ends == ["cancelled" if cancelled else "handled"]
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:4000"),
+        ("0.0.0.0", "http://127.0.0.1:4000"),
+        ("::", "http://[::1]:4000"),
+        ("::1", "http://[::1]:4000"),
+        ("localhost", "http://localhost:4000"),
+    ],
+)
+def test_a_server_is_reached_by_an_address_of_its_own(host: str, url: str) -> None:
+    """What listens everywhere is reached on loopback; an IPv6 address stands in brackets."""
+    assert reachable_url(host, 4000) == url
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ async def test_history(world: World) -> None:
     assert await ids(since=FIRST, limit="3") == list("012")
     assert await ids(since="2026-01-01T00:00:01.001Z") == list("123456789")
     assert await ids(since="2025-12-31T21:00:04-03:00") == list("6789")
+    assert await ids(since="2026-01-01T05:00:04 05:00") == list("6789")  # a + that was not escaped
     assert await ids(since="2027-01-01T00:00:00Z") == []
     assert await ids(conversationId="unknown") == []
 
@@ -76,6 +77,7 @@ async def test_the_limits_of_limit(world: World) -> None:
         {"since": "yesterday"},
         {"since": "2026-01-01T00:00:00"},
         {"since": "1767225601"},
+        {"since": "2026-01-01 05:00"},
         {"since": "0001-01-01T00:00:00+23:00x"},
         {"conversationId": ""},
     ],

@@ -41,6 +41,16 @@ async def test_injecting_a_message_and_a_status(world: World) -> None:
     assert await world.control.call("GET", path) == await world.messages()
 
 
+@pytest.mark.parametrize("status", ["pending", "sent", "failed", "delivered", "read"])
+async def test_injecting_each_status(world: World, status: str) -> None:
+    """A status enters under its own name, whatever WhatsApp calls it."""
+    body = {"instance": "sales-1", "keyId": "A1", "status": status}
+    await world.control.call("POST", "/statuses", body)
+    await world.arrive("A1", from_me=True)
+    (message,) = await world.messages()
+    assert message["status"] == ("sent" if status == "pending" else status)
+
+
 async def test_injecting_any_event(world: World) -> None:
     """A raw event goes to one socket, to a conversation's subscribers, or to a workspace."""
     first = await world.agent(subscribed_to=JID)
@@ -173,6 +183,7 @@ async def test_delayed_deliveries_keep_their_order(world: World) -> None:
     assert [each["id"] for each in messages] == ["evo-A0", "evo-A1", "evo-A2"]
 
 
+TEXT = {"instance": "sales-1", "remoteJid": JID, "text": "x"}
 NO_DELAYS = {"deliveriesMs": 0, "acksMs": 0, "webhooksMs": 0}
 
 
@@ -214,6 +225,14 @@ async def test_delayed_webhook_answers(world: World) -> None:
         ("POST", "/events", {"event": "x"}),
         ("POST", "/events", {"event": "x", "sid": "a", "workspaceId": "w-1"}),
         ("POST", "/messages", {"instance": "nobody", "remoteJid": OTHER_JID, "text": "x"}),
+        ("POST", "/messages", {"instance": "sales-1", "remoteJid": JID, "text": ""}),
+        ("POST", "/messages", {"instance": "sales-1", "remoteJid": "", "text": "x"}),
+        ("POST", "/messages", {"instance": "sales-1", "remoteJid": "5" * 513, "text": "x"}),
+        ("POST", "/messages", TEXT | {"second": 253_402_300_800}),
+        ("POST", "/messages", TEXT | {"second": -1}),
+        ("POST", "/messages", TEXT | {"second": 0}),
+        ("POST", "/messages", TEXT | {"second": 10**18}),
+        ("POST", "/statuses", {"instance": "sales-1", "keyId": "", "status": "read"}),
         ("POST", "/statuses", {"instance": "sales-1", "keyId": "A1", "status": "eaten"}),
         ("POST", "/connections/drop", {"how": "gently"}),
         ("GET", "/messages", None),
@@ -224,4 +243,5 @@ async def test_a_call_that_makes_no_sense(world: World, method: str, path: str, 
     with pytest.raises(ControlError) as raised:
         await world.control.call(method, path, body)
     assert raised.value.status == 400
+    assert await world.control.call("GET", "/conversations?workspaceId=w-1") == []
     assert await world.control.call("GET", "/faults") == {"delays": NO_DELAYS, "refusal": None}

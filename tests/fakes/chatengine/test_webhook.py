@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from yarl import URL
 
 from chatengine import events
 from chatengine.webhooks import text_message
 from tests.fakes.chatengine.world import JID, OTHER_JID, SECOND
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.fakes.chatengine.world import World
@@ -272,6 +274,7 @@ async def test_an_early_status_waits_for_its_message(world: World) -> None:
         (update({"status": "READ"}), 400),
         (update([{"keyId": "A1", "status": "READ"}, {"status": "READ"}]), 400),
         (update({"keyId": "", "status": "READ"}), 400),
+        (upsert({"conversation": "x"}, key={"remoteJid": "5" * 513, "id": "A1"}), 400),
         (text_message(instance="nobody", remote_jid=JID, key_id="A1", text="x", second=1), 403),
         ({"event": "messages.upsert", "data": upsert({"conversation": "x"})["data"]}, 403),
         ({"event": "presence.update", "instance": ["sales-1"]}, 403),
@@ -294,6 +297,57 @@ async def test_bad_json(world: World, body: bytes) -> None:
     """S-WHK-1: what is no JSON is 400."""
     status, error = await world.call("POST", events.WEBHOOK_PATH, data=body)
     assert (status, list(error)) == (400, ["error"])
+
+
+async def test_a_body_that_is_not_compressed_as_it_says(world: World) -> None:
+    """S-WHK-1: what cannot be read at all is 400 too, and no 500."""
+    headers = {"Content-Encoding": "gzip"}
+    for path in (events.WEBHOOK_PATH, "/api/chat/messages", "/api/chat/attachments"):
+        status, error = await world.call(
+            "POST", path, token=world.token(), data=b"{}", headers=headers
+        )
+        assert (status, list(error)) == (400, ["error"])
+
+
+def long_list(items: int) -> dict[str, Any]:
+    """A webhook of so many messages, in ten conversations."""
+    return {
+        "event": "messages.upsert",
+        "instance": "sales-1",
+        "data": [
+            {
+                "key": {"remoteJid": f"551199{number % 10}@s.whatsapp.net", "id": f"L{number}"},
+                "message": {"conversation": "x"},
+                "messageTimestamp": SECOND,
+            }
+            for number in range(items)
+        ],
+    }
+
+
+async def test_an_abandoned_webhook_is_entered_whole(world: World) -> None:
+    """A provider that gives up waiting has still said what it said."""
+    body = json.dumps(long_list(5000)).encode()
+    url = URL(world.url)
+    _, writer = await asyncio.open_connection(url.host, url.port)
+    head = f"POST {events.WEBHOOK_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+    store = world.engine.store
+    await until(lambda: store.message("w-1", "evo-L0"))
+    writer.transport.abort()
+    assert store.message("w-1", "evo-L4999") is None
+    await until(lambda: store.message("w-1", "evo-L4999"))
+
+
+async def test_a_long_webhook_is_not_overtaken(world: World) -> None:
+    """S-MSG-3: what comes while a long list is being entered enters behind it."""
+    arriving = asyncio.create_task(world.webhook(long_list(5000)))
+    await until(lambda: world.engine.store.message("w-1", "evo-L0"))
+    assert world.engine.store.message("w-1", "evo-L4999") is None
+    await world.arrive("AFTER", remote_jid="5511999@s.whatsapp.net")
+    assert await arriving == 200
+    ids = [each["id"] for each in await world.messages("5511999@s.whatsapp.net")]
+    assert ids[-2:] == ["evo-L4999", "evo-AFTER"]
 
 
 async def test_the_probe(world: World) -> None:
