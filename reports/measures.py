@@ -97,6 +97,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "duplicates": _delivery_count("Duplicate deliveries", "duplicates"),
     "out_of_order": _delivery_count("Deliveries out of order", "out_of_order"),
     "unexpected": _delivery_count("Unexpected deliveries", "unexpected"),
+    "other_workspace": _delivery_count("Events of other workspaces", "other_workspace"),
     "missed_while_disconnected": _delivery_count(
         "Missed while disconnected", "missed_while_disconnected"
     ),

@@ -160,7 +160,11 @@ class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
     """Pairs published while the subscriber was away: not expected, so not lost."""
 
     unexpected: Count
-    """Arrivals that no subscription of that socket asked for, or from before it."""
+    """Arrivals of this run's messages that no subscription of that socket asked for; all are, of a
+    server that sends messages to the whole workspace."""
+
+    other_workspace: Count = 0
+    """Events of a workspace that is not the socket's own, whoever published them: a leak."""
 
 
 class Publishing(msgspec.Struct, frozen=True, kw_only=True):

@@ -106,6 +106,7 @@ def _oddities(record: RunRecord) -> list[tuple[str, int]]:
         ("Reconnects", record.reconnects),
         ("Missed while away", told.missed_while_disconnected),
         ("Unexpected", told.unexpected),
+        ("Of other workspaces", told.other_workspace),
     ]
     return [(name, number) for name, number in rows if number]
 

@@ -45,12 +45,14 @@ EXIT_CODES: Final[dict[Verdict, int]] = {"pass": 0, "fail": 1, "invalid": 4}
 """What a command ends with, by verdict."""
 
 PROMISED: Final = (
-    "p99<100ms, delivered>99%, duplicates<=0, out_of_order<=0, connected>99%, accepted>99%"
+    "p99<100ms, delivered>99%, duplicates<=0, out_of_order<=0, other_workspace<=0, "
+    "connected>99%, accepted>99%"
 )
 """What is promised to users of any server (contract, section 9)."""
 
 PROMISED_OF_FAKES: Final = (
-    "p99<100ms, delivered>=100%, duplicates<=0, out_of_order<=0, connected>99%, accepted>=100%"
+    "p99<100ms, delivered>=100%, duplicates<=0, out_of_order<=0, other_workspace<=0, "
+    "connected>99%, accepted>=100%"
 )
 """The same of the project's own fakes, which lose nothing and refuse nothing."""
 

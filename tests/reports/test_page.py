@@ -83,7 +83,7 @@ def test_every_drawing_is_well_formed_and_finite(name: str) -> None:
 @pytest.mark.parametrize(
     ("example", "title", "words"),
     [
-        (healthy, "Passed", "All 6 thresholds hold."),
+        (healthy, "Passed", "All 7 thresholds hold."),
         (failed, "Failed", "Duplicate deliveries: 15; it must be at most 0."),
         (invalid, "Invalid", "The generator was the bottleneck"),
         (unmeasured, "Invalid", "None of 2,000 subscribers connected."),
