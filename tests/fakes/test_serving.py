@@ -44,10 +44,12 @@ async def test_an_application_is_served_for_as_long_as_the_block_lasts() -> None
 @pytest.mark.parametrize("cancelled", [False, True])
 async def test_a_handler_ends_with_its_client_where_that_is_asked_for(cancelled: bool) -> None:
     """Otherwise what a client has sent is handled whole, though nobody waits for the answer."""
-    begun, go_on, ends = asyncio.Event(), asyncio.Event(), []
+    go_on = asyncio.Event()
+    begun: list[web.Request] = []
+    ends: list[str] = []
 
     async def handle(request: web.Request) -> web.Response:
-        begun.set()
+        begun.append(request)
         try:
             await go_on.wait()
             ends.append("handled")
@@ -64,8 +66,9 @@ async def test_a_handler_ends_with_its_client_where_that_is_asked_for(cancelled:
     ):
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        await begun.wait()
+        await until(lambda: begun)
         writer.transport.abort()
+        await until(lambda: begun[0].transport is None)
         if cancelled:
             await until(lambda: ends)
         go_on.set()

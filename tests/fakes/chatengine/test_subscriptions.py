@@ -94,6 +94,20 @@ async def test_a_socket_has_ten_thousand_conversations_open(world: World) -> Non
         assert await ask(events.SUBSCRIBE, "one more") == [{"ok": True}]
 
 
+async def test_an_id_has_512_characters_at_most(world: World) -> None:
+    """What may enter may be subscribed to, and the refusal of any other says why."""
+    agent = await world.agent()
+    longest = "5" * 512
+    await agent.subscribe(longest)
+    await world.arrive("A1", remote_jid=longest)
+    assert (await agent.one(events.MESSAGE))["conversationId"] == longest
+    answer = await agent.client.call(events.SUBSCRIBE, longest + "5")
+    assert answer["error"] == {
+        "code": "invalid",
+        "message": "conversationId is not a text of 1 to 512 characters",
+    }
+
+
 async def test_an_unknown_conversation_may_be_subscribed_to(world: World) -> None:
     """Ids are opaque: subscribed before its first message, a conversation delivers that one too."""
     agent = await world.agent(subscribed_to="anything at all: 1/2?")

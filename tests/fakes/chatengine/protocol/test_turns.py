@@ -54,7 +54,8 @@ def kept(engine: EngineServer, rounds: Rounds) -> list[tuple[str | bytes, int]]:
 
 async def test_frames_are_taken_in_turns() -> None:
     """However many frames a read brings, a round has few of them: the end of one read and what
-    the next one begins with, at most a hundred each."""
+    the next one begins with, at most a hundred each.
+    """
     async with echo_server() as (client, engine, reasons), counted() as rounds:
         received = kept(engine, rounds)
         async with client.raw_websocket() as socket:
