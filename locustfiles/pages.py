@@ -75,5 +75,6 @@ def _arrivals(ledger: Ledger) -> Iterator[tuple[str, str]]:
     yield "Duplicates", f"{sum(second.duplicates for second in seconds):,}"
     yield "Out of order", f"{sum(second.out_of_order for second in seconds):,}"
     yield "Reconnects", f"{ledger.reconnects:,}"
-    watched = sum(second.watched for second in seconds)
-    yield "Late intervals of the generator", f"{sum(s.late for s in seconds):,} of {watched:,}"
+    yield "Events of other workspaces", f"{ledger.leaked:,}"
+    late = sum(second.late_us > 0 for second in seconds)
+    yield "Seconds in which the generator was late", f"{late:,} of {len(seconds):,}"

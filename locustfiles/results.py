@@ -1,5 +1,6 @@
 """From what all processes saw to the run record."""
 
+import math
 from collections.abc import Iterable
 from importlib import metadata
 from typing import Any, Final
@@ -7,6 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from locustfiles.engine.accounting import Tally
+from locustfiles.engine.clock import SECOND_US
 from locustfiles.engine.ledger import Ledger, Second
 from locustfiles.options import Options
 from reports import record as report
@@ -52,7 +54,7 @@ def build(outcome: Outcome) -> report.RunRecord:
     record = report.RunRecord(
         version=version(),
         started=report.moment(outcome.started),
-        duration_s=round((outcome.ended_us - outcome.began_us) / 1e6, 3),
+        duration_s=round((outcome.ended_us - outcome.began_us) / SECOND_US, 3),
         target=report.public_url(outcome.options.host),
         environment=report.Environment.here(_LIBRARIES),
         configuration=_configuration(outcome),
@@ -81,6 +83,7 @@ def build(outcome: Outcome) -> report.RunRecord:
             out_of_order=tally.out_of_order,
             missed_while_disconnected=tally.missed,
             unexpected=ledger.unexpected,
+            other_workspace=ledger.leaked,
         ),
         conversation_events=ledger.conversations,
         latency_ms=report.Percentiles.of(latency),
@@ -93,8 +96,8 @@ def build(outcome: Outcome) -> report.RunRecord:
         ),
         generator=report.Generator(
             loop_lag_ms=report.Percentiles.of(ledger.loop_lag),
-            intervals=sum(second.watched for second in busy),
-            late_intervals=sum(second.late for second in busy),
+            intervals=math.ceil(sum(second.watched_us for second in busy) / SECOND_US),
+            late_intervals=sum(second.late_us > 0 for second in busy),
             late_ms=sum(second.late_us for second in busy) / 1000,
             silent_workers=outcome.silent,
             workers=max(1, outcome.workers),
@@ -116,7 +119,7 @@ def _configuration(outcome: Outcome) -> dict[str, Any]:
 
 def _series(outcome: Outcome) -> Iterable[report.Second]:
     """One entry for each second of the run, those without any activity left out."""
-    first = outcome.began_us // 1_000_000
+    first = outcome.began_us // SECOND_US
     connected = 0
     lost = outcome.tally.lost_by_second
     for number in sorted(outcome.ledger.seconds.keys() | lost.keys()):
@@ -136,8 +139,8 @@ def _series(outcome: Outcome) -> Iterable[report.Second]:
             p99_ms=_ms(second.latency.percentile(99)),
             max_ms=_ms(second.latency.max),
             latency_us=second.latency.pairs(bits=report.HEAT_BITS),
-            loop_lag_max_ms=_ms(second.loop_lag_us if second.watched else None),
-            late=second.late > 0,
+            loop_lag_max_ms=_ms(second.loop_lag_us if second.watched_us else None),
+            late=second.late_us > 0,
         )
 
 

@@ -56,9 +56,10 @@ PROMISED_OF_FAKES: Final = (
 )
 """The same of the project's own fakes, which lose nothing and refuse nothing."""
 
-LATE_SHARE: Final = 0.01
+LATE_SHARE: Final = 0.02
 """Share of the time in which the generator may be late, by over 50 ms. What arrives in that time is
-late by the generator's own doing, so beyond a hundredth the p99 is no longer the server's."""
+late by the generator's own doing, by half of it on average; beyond this the percentiles that people
+look at are no longer the server's."""
 
 OWN_ERROR_MS: Final = 20.0
 """What the generator may add to a latency (loop lag p90, publisher lag p99) or be wrong about it

@@ -30,9 +30,11 @@ class Arrival(Struct, frozen=True):
     """What a message says to the accounting; `settled` is that of the stamp.
 
     `route` is the conversation and the stream: one object for all arrivals that share both.
+    `workspace_id` is empty where the server left it out.
     """
 
     route: Route
+    workspace_id: str
     stamp: stamps.Stamp | None
     settled: int
 
@@ -46,8 +48,9 @@ def read(event: bytes) -> Arrival:
         raise Malformed(str(error)) from None
     stamp = stamps.parse(message.provider_id)
     if stamp is None:
-        return Arrival((message.conversation_id, -1), None, 0)
-    return Arrival(_route(message.conversation_id, stamp.stream), stamp, stamp.settled)
+        return Arrival((message.conversation_id, -1), message.workspace_id, None, 0)
+    route = _route(message.conversation_id, stamp.stream)
+    return Arrival(route, message.workspace_id, stamp, stamp.settled)
 
 
 @lru_cache(_KNOWN)
@@ -62,6 +65,7 @@ class _Metadata(Struct, rename="camel"):
 class _Message(Struct, rename="camel"):
     id: str
     conversation_id: str
+    workspace_id: str = ""
     metadata: _Metadata | None = None
 
     @property

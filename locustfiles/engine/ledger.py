@@ -35,7 +35,9 @@ class Second(Struct):
     """One second of the run's clock.
 
     `latency` holds the deliveries whose message was *meant* for this second, so that a stall shows
-    where it began; `received`, `duplicates` and `out_of_order` count what arrived in it.
+    where it began; `received`, `duplicates` and `out_of_order` count what arrived in it. Of the
+    loops of all processes, `watched_us` says how long they were watched in it, `late_us` how long
+    they were late, and `loop_lag_us` how late at worst.
     """
 
     connects: int = 0
@@ -46,8 +48,7 @@ class Second(Struct):
     duplicates: int = 0
     out_of_order: int = 0
     loop_lag_us: int = -1
-    watched: int = 0
-    late: int = 0
+    watched_us: int = 0
     late_us: int = 0
     latency: Histogram = field(default_factory=Histogram)
 
@@ -68,6 +69,7 @@ class Ledger(Struct):
     reconnects: int = 0
     conversations: int = 0
     unexpected: int = 0
+    leaked: int = 0
     foreign: int = 0
     negative: int = 0
     errors: dict[str, int] = field(default_factory=dict)
@@ -99,14 +101,13 @@ class Ledger(Struct):
         key = text if known else "other errors"
         self.errors[key] = self.errors.get(key, 0) + 1
 
-    def lag(self, at_us: int, lag_us: int) -> None:
-        """Note how late the loop woke up at `at_us`."""
+    def lag(self, at_us: int, lag_us: int, watched_us: int) -> None:
+        """Note how late the loop woke up at `at_us`, after it was watched for `watched_us`."""
         self.loop_lag.record(lag_us)
         second = self.second(at_us)
-        second.watched = 1
+        second.watched_us += watched_us
         second.loop_lag_us = max(second.loop_lag_us, lag_us)
         if lag_us > LATE_US:
-            second.late = 1
             second.late_us += lag_us
 
     def merge(self, other: "Ledger") -> None:

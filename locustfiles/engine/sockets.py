@@ -199,8 +199,10 @@ class Socket:
         # Of another run, or forged: a moment before this one would make a second of its own.
         if stamp is None or stamp.run != self._run or stamp.intended_us < engine.began_us:
             ledger.foreign += 1
+            self._check_workspace(arrival.workspace_id)
         elif arrival.route is not self._route and not self._follow(arrival.route):
             ledger.unexpected += 1
+            self._check_workspace(arrival.workspace_id)
         else:
             receipts = self._receipts
             reordered = receipts.out_of_order
@@ -223,10 +225,20 @@ class Socket:
         self._receipts = subscription.receipts.setdefault(stream, Receipts())
         return True
 
+    def _check_workspace(self, workspace_id: object) -> None:
+        """Count what another workspace's socket should have got (S-ISO-1).
+
+        Not for what was subscribed to: the conversations of a run are of one workspace each.
+        """
+        if workspace_id and workspace_id != self._target.workspace_id:
+            self._engine.ledger.leaked += 1
+
     def on_event(self, name: str, arguments: list[Any]) -> None:
         """Count conversations, and hand everything to the listener."""
         if name == events.CONVERSATION:
             self._engine.ledger.conversations += 1
+            if arguments and isinstance(arguments[0], dict):
+                self._check_workspace(arguments[0].get("workspaceId"))
         if self.listener is not None:
             self.listener(name, arguments[0] if arguments else None)
 

@@ -24,7 +24,7 @@ __all__ = ["Engine"]
 
 T = TypeVar("T")
 
-_PROBE_S: Final = 0.02
+_PROBE_US: Final = 20_000
 """How often the loop's lateness is measured: 50 samples for each second of the report."""
 
 _START_S: Final = 10.0
@@ -133,8 +133,9 @@ class Engine:
         Not by `loop.time()`, which libuv takes once an iteration and in milliseconds.
         """
         now_us = self.clock.now_us()
-        self.ledger.lag(now_us, max(0, now_us - due_us))
-        self.loop.call_later(_PROBE_S, self._probe, now_us + int(_PROBE_S * SECOND_US))
+        lag_us = max(0, now_us - due_us)
+        self.ledger.lag(now_us, lag_us, _PROBE_US + lag_us)
+        self.loop.call_later(_PROBE_US / SECOND_US, self._probe, now_us + _PROBE_US)
 
     async def _cancel_all(self) -> None:
         tasks = asyncio.all_tasks(self.loop) - {asyncio.current_task()}

@@ -20,8 +20,8 @@ SECONDS = st.builds(
     received=COUNTS,
     duplicates=COUNTS,
     loop_lag_us=st.integers(-1, 1 << 40),
-    watched=COUNTS,
-    late=COUNTS,
+    watched_us=COUNTS,
+    late_us=COUNTS,
     latency=HISTOGRAMS,
 )
 LEDGERS = st.builds(
@@ -87,8 +87,8 @@ def test_errors_from_the_wire_are_bounded() -> None:
 def test_a_late_loop_marks_its_second() -> None:
     """A loop that woke late spoils the second, one that woke in time only shows its lag."""
     ledger = Ledger()
-    ledger.lag(SECOND_US, LATE_US)
-    ledger.lag(2 * SECOND_US, LATE_US + 1)
-    assert (ledger.seconds[1].watched, ledger.seconds[1].late) == (1, 0)
-    assert (ledger.seconds[2].watched, ledger.seconds[2].late) == (1, 1)
+    ledger.lag(SECOND_US, LATE_US, 70_000)
+    ledger.lag(2 * SECOND_US, LATE_US + 1, 70_001)
+    assert (ledger.seconds[1].watched_us, ledger.seconds[1].late_us) == (70_000, 0)
+    assert (ledger.seconds[2].watched_us, ledger.seconds[2].late_us) == (70_001, LATE_US + 1)
     assert ledger.seconds[2].loop_lag_us == LATE_US + 1

@@ -172,7 +172,7 @@ def test_a_late_generator_shows_in_its_own_part_of_the_latency(load: Load) -> No
         latency = max(s.latency.highest for s in ledger.seconds.values())
         assert latency >= 280_000
         assert ledger.publisher_lag.highest >= 250_000
-        assert any(second.late for second in ledger.seconds.values())
+        assert any(second.late_us for second in ledger.seconds.values())
 
 
 def test_ending_leaves_nothing(load: Load) -> None:

@@ -107,4 +107,4 @@ def test_no_second_is_lost_between_two_ledgers(engine: Engine) -> None:
 def test_a_blocked_loop_is_seen(engine: Engine) -> None:
     """The loop's own lateness is measured: blocking it for 0.1 s makes a late second."""
     engine.call(lambda: threading.Event().wait(0.1))
-    until(lambda: any(s.late for s in engine.take_ledger().seconds.values()))
+    until(lambda: any(s.late_us for s in engine.take_ledger().seconds.values()))
