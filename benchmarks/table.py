@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -12,12 +13,12 @@ from benchmarks.scenario import Scenario
 __all__ = ["print_result"]
 
 _COLUMNS: Final = (
-    ("receive us", "receive_us", ".1f"),
-    ("send us", "send_us", ".1f"),
-    ("idle KiB", "idle_kib", ".1f"),
-    ("connects /s", "connects_per_s", ",.0f"),
-    ("offered /s", "offered_per_s", ",.0f"),
-    ("delivered /s", "delivered_per_s", ",.0f"),
+    ("receive\nus", "receive_us", ".1f"),
+    ("send\nus", "send_us", ".1f"),
+    ("idle\nKiB", "idle_kib", ".1f"),
+    ("connects\n/s", "connects_per_s", ",.0f"),
+    ("offered\n/s", "offered_per_s", ",.0f"),
+    ("delivered\n/s", "delivered_per_s", ",.0f"),
 )
 
 
@@ -25,10 +26,10 @@ def print_result(
     scenario: Scenario, contenders: Mapping[str, Figures], reached: Sequence[Goal], console: Console
 ) -> None:
     """Print the table and whether each goal holds."""
-    table = Table(title=_title(scenario))
+    table = Table(caption=_caption(scenario), caption_justify="left", box=SIMPLE)
     table.add_column("", no_wrap=True)
     for heading, _, _ in _COLUMNS:
-        table.add_column(heading, justify="right", min_width=7)
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, found in contenders.items():
         table.add_row(name, *(_cell(getattr(found, key), form) for _, key, form in _COLUMNS))
     console.print(table)
@@ -37,11 +38,11 @@ def print_result(
         console.print(f"{mark}  {goal.name}: {goal.actual:.3g}, at most {goal.limit:.3g}")
 
 
-def _title(scenario: Scenario) -> str:
+def _caption(scenario: Scenario) -> str:
     return (
-        f"us: processor time for each delivered event; {scenario.subscribers} subscribers, "
-        f"{scenario.messages_per_s:g} messages/s of {scenario.wire_bytes} bytes; "
-        f"medians of {scenario.rounds} rounds"
+        f"Medians of {scenario.rounds} rounds. us: processor time of the process for each delivered "
+        f"event, {scenario.subscribers} subscribers of {scenario.messages_per_s:g} messages/s of "
+        f"{scenario.wire_bytes} bytes. idle KiB: memory for each of {scenario.idle} idle subscribers."
     )
 
 
