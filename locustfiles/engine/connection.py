@@ -33,6 +33,7 @@ __all__ = ["Connection", "Receiver", "dial", "websocket_url"]
 _MESSAGE_EVENT: Final = b'42["message",'
 _EVENT: Final = 2  # length of the packet types in front of the JSON of an event
 
+_TEXT: Final = WSMsgType.TEXT  # to fetch a member of an enum takes 0.1 us, of 1.5 for a message
 _READ_BUFFER_BYTES: Final = 1024  # grows with a message; picows' own 16 KiB is a third of our 50
 _LONGEST_MESSAGE: Final = 10 * 1024 * 1024  # what picows allows a single frame
 _CLOSE_S: Final = 2.0
@@ -188,7 +189,7 @@ class Connection(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Take one frame, and what is wrong with it as a reason to close."""
-        if frame.msg_type is WSMsgType.TEXT and frame.fin:
+        if frame.msg_type is _TEXT and frame.fin:
             self._on_text(frame.get_payload_as_bytes())
         elif frame.msg_type is WSMsgType.CLOSE:
             self._cause = (

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from chatengine import events
-from locustfiles.engine import arrivals
 from locustfiles.engine.accounting import Ending, Tally, Window, account
+from locustfiles.engine.arrivals import Malformed, Route, read
 from locustfiles.engine.connection import Connection, dial
 from locustfiles.engine.errors import (
     ConnectFailed,
@@ -101,7 +101,7 @@ class Socket:
         self._subscriptions: dict[str, Subscription] = {}
         self._wanted: set[str] = set()
         # The stream of the last arrival: mostly the next one's too, and two look-ups saved.
-        self._route: arrivals.Route | None = None
+        self._route: Route | None = None
         self._receipts = Receipts()
         self.was_subscribed = False
         self.listener: Listener | None = None
@@ -191,8 +191,8 @@ class Socket:
         now = engine.clock.now_us()
         ledger = engine.ledger
         try:
-            arrival = arrivals.read(event)
-        except arrivals.Malformed:
+            arrival = read(event)
+        except Malformed:
             ledger.error("a message event without the contract's shape")
             return
         stamp = arrival.stamp
@@ -215,7 +215,7 @@ class Socket:
         if self.listener is not None:
             self.listener(events.MESSAGE, msgspec.json.decode(event)[1])
 
-    def _follow(self, route: arrivals.Route) -> bool:
+    def _follow(self, route: Route) -> bool:
         """Turn to the receipts of another stream; False where nobody subscribed to it."""
         conversation_id, stream = route
         subscription = self._subscriptions.get(conversation_id)
