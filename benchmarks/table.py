@@ -40,9 +40,9 @@ def print_result(
 
 def _caption(scenario: Scenario) -> str:
     return (
-        f"Medians of {scenario.rounds} rounds. us: processor time of the process for each delivered "
-        f"event, {scenario.subscribers} subscribers of {scenario.messages_per_s:g} messages/s of "
-        f"{scenario.wire_bytes} bytes. idle KiB: memory for each of {scenario.idle} idle subscribers."
+        f"Medians of {scenario.rounds} rounds. us: processor time of the process for each event "
+        f"delivered, {scenario.subscribers} subscribers of {scenario.messages_per_s:g} messages/s "
+        f"of {scenario.wire_bytes} bytes. idle KiB: memory of each of {scenario.idle} subscribers."
     )
 
 
