@@ -44,7 +44,7 @@ def install_peers() -> None:
     """
     for program in ("node", "npm"):
         if shutil.which(program) is None:
-            raise CouldNotRun(f"{program} is not on the PATH; the peers need Node.js 18 or later")
+            raise CouldNotRun(f"{program} is not on the PATH, and the peers need Node.js")
     installed = _PEERS / "node_modules" / ".package-lock.json"
     wanted = _PEERS / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime:

@@ -1,8 +1,8 @@
 """A `message` event as the accounting reads it: once, however many subscribers here it reaches.
 
 A server sends every subscriber of a conversation the same bytes, so that a process with hundreds of
-them would parse the same JSON and the same stamp hundreds of times: 1.3 us each, where looking the
-bytes up takes 0.2.
+them would parse the same JSON and the same stamp hundreds of times: 1.8 us each, where looking the
+bytes up takes 0.35.
 """
 
 from functools import lru_cache
