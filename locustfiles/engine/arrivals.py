@@ -13,7 +13,10 @@ from msgspec import Struct
 
 from locustfiles.engine import stamps
 
-__all__ = ["Arrival", "Malformed", "Route", "read"]
+__all__ = ["PACKET_TYPES", "Arrival", "Malformed", "Route", "read"]
+
+PACKET_TYPES: Final = 2
+"""Length of the packet types, Engine.IO's and Socket.IO's, in front of an event's JSON."""
 
 _KNOWN: Final = 1024
 """Different messages on their way to subscribers at the same time; more are parsed again."""
@@ -41,9 +44,12 @@ class Arrival(Struct, frozen=True):
 
 @lru_cache(_KNOWN)
 def read(event: bytes) -> Arrival:
-    """Read the JSON of a `message` event, `["message", {...}]`; raises `Malformed`."""
+    """Read a `message` event, `42["message",{...}]`; raises `Malformed`.
+
+    The packet types stay in front until here, so that a packet seen before is not copied.
+    """
     try:
-        message = _decode(event)[1]
+        message = _decode(event[PACKET_TYPES:])[1]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(str(error)) from None
     stamp = stamps.parse(message.provider_id)

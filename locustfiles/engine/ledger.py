@@ -84,13 +84,15 @@ class Ledger(Struct):
 
     def delivered(self, intended_us: int, lag_us: int, at_us: int) -> None:
         """Count a delivery that arrived at `at_us`; the hot path of a load run."""
-        seconds = self.seconds
-        (seconds.get(at_us // SECOND_US) or self.second(at_us)).received += 1
+        number = at_us // SECOND_US
+        second = self.seconds.get(number) or self.second(at_us)
+        second.received += 1
         latency = at_us - intended_us
         if latency < lag_us:  # clocks of two hosts that disagree: said, and left out of the figures
             self.negative += 1
             return
-        second = seconds.get(intended_us // SECOND_US) or self.second(intended_us)
+        if intended_us // SECOND_US != number:  # mostly it is the same second
+            second = self.second(intended_us)
         second.latency.waiting.append(latency)
         self.server.waiting.append(latency - lag_us)
 

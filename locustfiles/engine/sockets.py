@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from chatengine import events
 from locustfiles.engine.accounting import Ending, Tally, Window, account
-from locustfiles.engine.arrivals import Malformed, Route, read
+from locustfiles.engine.arrivals import PACKET_TYPES, Malformed, Route, read
 from locustfiles.engine.connection import Connection, dial
 from locustfiles.engine.errors import (
     ConnectFailed,
@@ -213,7 +213,7 @@ class Socket:
             else:
                 ledger.second(now).duplicates += 1
         if self.listener is not None:
-            self.listener(events.MESSAGE, msgspec.json.decode(event)[1])
+            self.listener(events.MESSAGE, msgspec.json.decode(event[PACKET_TYPES:])[1])
 
     def _follow(self, route: Route) -> bool:
         """Turn to the receipts of another stream; False where nobody subscribed to it."""
