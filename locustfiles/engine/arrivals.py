@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from locustfiles.engine import stamps
 
-__all__ = ["PACKET_TYPES", "Arrival", "Malformed", "Route", "read"]
+__all__ = ["NOTHING", "PACKET_TYPES", "Arrival", "Malformed", "Route", "read"]
 
 PACKET_TYPES: Final = 2
 """Length of the packet types, Engine.IO's and Socket.IO's, in front of an event's JSON."""
@@ -40,6 +40,10 @@ class Arrival(Struct, frozen=True):
     workspace_id: str
     stamp: stamps.Stamp | None
     settled: int
+
+
+NOTHING: Final = Arrival(("", -1), "", None, 0)
+"""What has arrived before anything has."""
 
 
 @lru_cache(_KNOWN)

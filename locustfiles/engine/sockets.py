@@ -7,6 +7,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from time import monotonic_ns
 from typing import Any, Final
 
 import msgspec
@@ -186,15 +187,24 @@ class Socket:
     # What the connection brings
 
     def on_message(self, event: bytes) -> None:
-        """Account for a `message`; the hot path, thousands of times a second."""
+        """Account for a `message`; the hot path, thousands of times a second.
+
+        What it does for each is written out where a call would cost a tenth of all of it.
+        """
         engine = self._engine
-        now = engine.clock.now_us()
+        now = monotonic_ns() // 1000 + engine.clock.offset_us
         ledger = engine.ledger
-        try:
-            arrival = read(event)
-        except Malformed:
-            ledger.error("a message event without the contract's shape")
-            return
+        # The neighbour here mostly got the same bytes just before; to compare is cheaper than to
+        # hash them for the cache of `read`.
+        if event == engine.last_event:
+            arrival = engine.last_arrival
+        else:
+            try:
+                arrival = read(event)
+            except Malformed:
+                ledger.error("a message event without the contract's shape")
+                return
+            engine.last_event, engine.last_arrival = event, arrival
         stamp = arrival.stamp
         # Of another run, or forged: a moment before this one would make a second of its own.
         if stamp is None or stamp.run != self._run or stamp.intended_us < engine.began_us:

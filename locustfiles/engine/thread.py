@@ -16,6 +16,7 @@ import uvloop
 from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
 
+from locustfiles.engine.arrivals import NOTHING
 from locustfiles.engine.clock import SECOND_US, Clock
 from locustfiles.engine.errors import EngineClosed
 from locustfiles.engine.ledger import Ledger, Second
@@ -41,6 +42,8 @@ class Engine:
         self.clock = Clock()
         self.began_us = self.clock.now_us()  # no message of a run is meant for an earlier moment
         self.ledger = Ledger()
+        self.last_event = b""
+        self.last_arrival = NOTHING
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._hub = gevent.get_hub()
         self._answers: deque[Callable[[], None]] = deque()
