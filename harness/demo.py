@@ -8,6 +8,7 @@ import os
 import secrets
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -101,7 +102,9 @@ def _locust(
         *("--only-summary", "--json-file", str(private / "locust"), "--loglevel", "ERROR"),
     ]
     if plan.workers:
-        arguments += ["--processes", str(plan.workers)]
+        port = str(_free_port())  # not Locust's usual one: another run may be on
+        arguments += ["--processes", str(plan.workers), "--master-bind-host", "127.0.0.1"]
+        arguments += ["--master-bind-port", port, "--master-port", port]
     process = subprocess.Popen(command("subscribers", arguments), env=environment)
     while True:
         try:
@@ -109,3 +112,9 @@ def _locust(
         except KeyboardInterrupt:
             # The terminal sent it to Locust as well, which ends the run in order and reports.
             continue
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port

@@ -69,7 +69,15 @@ def locust(
         *("--publish-seconds", "2", "--settle-seconds", "1", "--only-summary"),
         *("--thresholds", _LIMITS),
         *more,
+        *_own_port(more),
     ]
+
+
+def _own_port(more: tuple[str, ...]) -> list[str]:
+    """Keep runs with forked workers out of each other's way."""
+    port = str(free_port())
+    forked = "--processes" in more
+    return ["--master-bind-port", port, "--master-port", port] if forked else []
 
 
 @asynccontextmanager
