@@ -2,7 +2,7 @@
 
 `CLOCK_MONOTONIC` counts from the host's start, so all processes of a host read the same clock and
 moments of one can be compared with moments of another. Workers on other hosts add an offset, which
-the master measures with its error (`locustfiles.clocks`).
+the master measures with its error (`locustfiles.crew`).
 """
 
 from time import monotonic_ns
