@@ -1,0 +1,1 @@
+"""The fake Supabase: Realtime and REST over rows in memory."""

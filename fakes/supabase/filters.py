@@ -1,0 +1,172 @@
+"""The filter operators that Realtime and PostgREST share, typed by column.
+
+`like.Ol%` is an operation: an operator and its operand, `not.` before it where it is negated.
+`test_of` makes a test of it, in SQL's logic of three values: None, the unknown, is what comes of
+comparing with NULL, and it passes no filter, negated or not.
+"""
+
+import operator
+import re
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
+
+from fakes.supabase import types
+from fakes.supabase.errors import DatabaseError
+from fakes.supabase.lists import ListError, split_list
+
+__all__ = ["OPERATORS", "FilterError", "Operation", "Test", "parse_operation", "test_of"]
+
+Test: TypeAlias = Callable[[Any], bool | None]
+
+_COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "eq": operator.eq,
+    "neq": operator.ne,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+}
+_PATTERNS: Final = frozenset({"like", "ilike", "match", "imatch"})
+_KEYWORDS: Final[dict[str, bool | None]] = {
+    "null": None,
+    "unknown": None,
+    "true": True,
+    "false": False,
+}
+OPERATORS: Final = frozenset({*_COMPARISONS, *_PATTERNS, "in", "is", "isdistinct"})
+
+
+class FilterError(ValueError):
+    """What is no operation at all; the text is what was given."""
+
+
+class Operation(Struct, frozen=True):
+    """An operator and its operand as text; for `in` the list, in brackets."""
+
+    operator: str
+    operand: str
+    negated: bool = False
+
+
+def parse_operation(text: str) -> Operation:
+    """Read `eq.5`, `not.in.(a,b)`, ...; raises `FilterError`."""
+    negated = text.startswith("not.")
+    name, dot, operand = text.removeprefix("not.").partition(".")
+    if not dot or name not in OPERATORS:
+        raise FilterError(text)
+    if name == "in" and not (operand.startswith("(") and operand.endswith(")")):
+        raise FilterError(text)
+    return Operation(name, operand, negated)
+
+
+def test_of(operation: Operation, type_name: str) -> Test:
+    """Return the test of a column of that type; raises `DatabaseError` for an operand it refuses.
+
+    The test takes a stored value (see `types`) and answers True, False, or None for unknown.
+    """
+    test = _plain_test(operation.operator, operation.operand, type_name)
+    return _negated(test) if operation.negated else test
+
+
+def _plain_test(name: str, operand: str, type_name: str) -> Test:
+    if name == "is":
+        return _is(operand, type_name)
+    if name == "in":
+        return _in(operand, type_name)
+    if name in _PATTERNS:
+        return _pattern(name, operand, type_name)
+    wanted = types.read_text(type_name, operand)
+    if name == "isdistinct":
+        return lambda value: bool(value != wanted)
+    compare = _COMPARISONS[name]
+    if isinstance(wanted, dict | list) and name not in ("eq", "neq"):
+        raise DatabaseError("42883", f"operator does not exist: {type_name} {name}")
+    return lambda value: None if value is None else compare(value, wanted)
+
+
+def _negated(test: Test) -> Test:
+    def negated(value: Any) -> bool | None:
+        answer = test(value)
+        return None if answer is None else not answer
+
+    return negated
+
+
+def _is(operand: str, type_name: str) -> Test:
+    word = operand.lower()
+    if word not in _KEYWORDS:
+        raise DatabaseError(
+            "22P02", "invalid value for is filter: must be null, true, false, or unknown"
+        )
+    if word != "null" and type_name != "bool":
+        raise DatabaseError("42804", f"argument of IS {word.upper()} must be type boolean")
+    wanted = _KEYWORDS[word]
+    return lambda value: value is wanted
+
+
+def _in(operand: str, type_name: str) -> Test:
+    try:
+        parts = split_list(operand.removeprefix("(").removesuffix(")"))
+    except ListError:
+        raise DatabaseError("22P02", f'malformed array literal: "{operand}"') from None
+    wanted = [types.read_text(type_name, part or "") for part in parts]
+    return lambda value: None if value is None else value in wanted
+
+
+def _pattern(name: str, operand: str, type_name: str) -> Test:
+    if not types.is_text(type_name):
+        raise DatabaseError("42883", f"operator does not exist: {type_name} {name}")
+    if name in ("like", "ilike"):
+        matches = _like(operand, ignore_case=name == "ilike")
+    else:
+        matches = _regular(operand, ignore_case=name == "imatch")
+    return lambda value: None if value is None else matches(value)
+
+
+def _regular(pattern: str, *, ignore_case: bool) -> Callable[[str], bool]:
+    try:
+        compiled = re.compile(pattern, re.IGNORECASE if ignore_case else 0)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise DatabaseError("2201B", f"invalid regular expression: {error}") from None
+    return lambda text: compiled.search(text) is not None
+
+
+def _like(pattern: str, *, ignore_case: bool) -> Callable[[str], bool]:
+    """Return SQL's LIKE: `%` any text, `_` any character, `\\` takes the next one as it is.
+
+    The pieces between the `%` are looked for one after the other, each as far to the left as may
+    be, so that no pattern makes the search run wild.
+    """
+    flags = re.DOTALL | re.IGNORECASE if ignore_case else re.DOTALL
+    pieces = _pieces(pattern)
+    first, *middle = (re.compile("".join(piece), flags) for piece in pieces)
+
+    def matches(text: str) -> bool:
+        if not middle:
+            return first.fullmatch(text) is not None
+        if (found := first.match(text)) is None:
+            return False
+        for piece in middle[:-1]:
+            if (found := piece.search(text, found.end())) is None:
+                return False
+        start_of_last = len(text) - len(pieces[-1])
+        return start_of_last >= found.end() and middle[-1].match(text, start_of_last) is not None
+
+    return matches
+
+
+def _pieces(pattern: str) -> list[list[str]]:
+    """Split at `%` into expressions for one character each."""
+    pieces: list[list[str]] = [[]]
+    characters = iter(pattern)
+    for character in characters:
+        if character == "%":
+            pieces.append([])
+        elif character == "_":
+            pieces[-1].append(".")
+        else:
+            literal = next(characters, "\\") if character == "\\" else character
+            pieces[-1].append(re.escape(literal))
+    return pieces
