@@ -1,8 +1,9 @@
-"""A `message` event as the accounting reads it: once, however many subscribers here it reaches.
+"""A `message` event as the accounting sees it: read once, however many subscribers it reaches here.
 
 A server sends every subscriber of a conversation the same bytes, so that a process with hundreds of
-them would parse the same JSON and the same stamp hundreds of times: 1.8 us each, where looking the
-bytes up takes 0.35.
+them would parse the same JSON and the same stamp, and look up the same counters, hundreds of times:
+1.8 us each for the parsing alone. Instead a message that arrives collects the moments of its
+arrivals, and they are entered in the ledger together, in loops that take a tenth of the time.
 """
 
 from functools import lru_cache
@@ -12,8 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from locustfiles.engine import stamps
+from locustfiles.engine.ledger import Ledger
 
-__all__ = ["NOTHING", "PACKET_TYPES", "Arrival", "Malformed", "Route", "read"]
+__all__ = ["PACKET_TYPES", "Arrivals", "Content", "Message", "Route"]
 
 PACKET_TYPES: Final = 2
 """Length of the packet types, Engine.IO's and Socket.IO's, in front of an event's JSON."""
@@ -22,50 +24,102 @@ _KNOWN: Final = 1024
 """Different messages on their way to subscribers at the same time; more are parsed again."""
 
 
-Route = tuple[str, int]
+Route = tuple[int, str, int]
+"""Run, conversation and stream."""
 
 
-class Malformed(ValueError):
-    """An event without the contract's shape."""
+class Content(Struct, frozen=True):
+    """What a message says to the accounting.
 
-
-class Arrival(Struct, frozen=True):
-    """What a message says to the accounting; `settled` is that of the stamp.
-
-    `route` is the conversation and the stream: one object for all arrivals that share both.
-    `workspace_id` is empty where the server left it out.
+    `route` is one object for all messages that share it. `stamp` is None where no publisher of ours
+    wrote the message. `workspace_id` is empty where the server left it out.
     """
 
     route: Route
     workspace_id: str
     stamp: stamps.Stamp | None
-    settled: int
 
 
-NOTHING: Final = Arrival(("", -1), "", None, 0)
-"""What has arrived before anything has."""
+class Message:
+    """One message on its way to the subscribers of this process.
+
+    `content` is None where the event has not the contract's shape. `route` is that of the content,
+    but None where the message is not this run's, and `sequence`, `following` and `settled` are
+    only then meaningful. `arrived` holds the moments of arrival (`monotonic_ns`, ascending) that no
+    ledger has yet.
+    """
+
+    # What a socket compares for each arrival are these objects themselves: shared by all the
+    # sockets they are warm in the processor's cache, where a number of each socket's own is not.
+    __slots__ = ("arrived", "content", "event", "following", "route", "sequence", "settled")
+
+    def __init__(self, event: bytes, began_us: int) -> None:
+        self.event = event
+        self.content = _read(event)
+        self.route: Route | None = None
+        self.sequence = self.following = self.settled = -1
+        self.arrived: list[int] = []
+        stamp = None if self.content is None else self.content.stamp
+        # Forged, if before the run: its moment would make a second of its own in the ledger.
+        if self.content is not None and stamp is not None and stamp.intended_us >= began_us:
+            self.route = self.content.route
+            self.sequence = stamp.sequence
+            self.following = stamp.sequence + 1
+            self.settled = stamp.settled
+
+    def enter(self, ledger: Ledger, offset_us: int) -> None:
+        """Enter what arrived in the ledger; `offset_us` leads to the run's clock."""
+        if self.arrived and self.content is not None and self.content.stamp is not None:
+            moments = [ns // 1000 + offset_us for ns in self.arrived]
+            self.arrived.clear()
+            ledger.delivered(self.content.stamp, moments)
 
 
-@lru_cache(_KNOWN)
-def read(event: bytes) -> Arrival:
-    """Read a `message` event, `42["message",{...}]`; raises `Malformed`.
+class Arrivals:
+    """The messages that are arriving; `last` is the one that came last."""
+
+    __slots__ = ("_known", "_open", "last")
+
+    def __init__(self) -> None:
+        self.last = Message(b"", 0)
+        self._known: dict[bytes, Message] = {}
+        self._open: list[Message] = []
+
+    def turn_to(self, event: bytes, began_us: int) -> Message:
+        """Return the message of `event`, which from now on is the last; `began_us`: the run."""
+        message = self._known.get(event)
+        if message is None:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            message = self._known[event] = Message(event, began_us)
+        self._open.append(message)
+        self.last = message
+        return message
+
+    def enter(self, ledger: Ledger, offset_us: int) -> None:
+        """Enter all that arrived since the last time in the ledger."""
+        for message in self._open:
+            message.enter(ledger, offset_us)
+        self._open = [self.last]
+
+
+def _read(event: bytes) -> Content | None:
+    """Read a `message` event, `42["message",{...}]`; None without the contract's shape.
 
     The packet types stay in front until here, so that a packet seen before is not copied.
     """
     try:
         message = _decode(event[PACKET_TYPES:])[1]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
     stamp = stamps.parse(message.provider_id)
-    if stamp is None:
-        return Arrival((message.conversation_id, -1), message.workspace_id, None, 0)
-    route = _route(message.conversation_id, stamp.stream)
-    return Arrival(route, message.workspace_id, stamp, stamp.settled)
+    run, stream = (-1, -1) if stamp is None else (stamp.run, stamp.stream)
+    return Content(_route(run, message.conversation_id, stream), message.workspace_id, stamp)
 
 
 @lru_cache(_KNOWN)
-def _route(conversation_id: str, stream: int) -> Route:
-    return conversation_id, stream
+def _route(run: int, conversation_id: str, stream: int) -> Route:
+    return run, conversation_id, stream
 
 
 class _Metadata(Struct, rename="camel"):

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from locustfiles.engine.clock import SECOND_US
+from locustfiles.engine.stamps import Stamp
 from reports.histogram import Histogram
 
 __all__ = ["LATE_US", "Ledger", "Publishing", "Second"]
@@ -82,19 +83,23 @@ class Ledger(Struct):
             second = self.seconds[number] = Second()
         return second
 
-    def delivered(self, intended_us: int, lag_us: int, at_us: int) -> None:
-        """Count a delivery that arrived at `at_us`; the hot path of a load run."""
-        number = at_us // SECOND_US
-        second = self.seconds.get(number) or self.second(at_us)
-        second.received += 1
-        latency = at_us - intended_us
-        if latency < lag_us:  # clocks of two hosts that disagree: said, and left out of the figures
-            self.negative += 1
-            return
-        if intended_us // SECOND_US != number:  # mostly it is the same second
-            second = self.second(intended_us)
-        second.latency.waiting.append(latency)
-        self.server.waiting.append(latency - lag_us)
+    def delivered(self, stamp: Stamp, arrived: list[int]) -> None:
+        """Count deliveries of a message: at which moments it arrived, ascending, at least one.
+
+        Many at once, in loops of a line: the hot path of a load run.
+        """
+        if arrived[0] // SECOND_US == arrived[-1] // SECOND_US:
+            self.second(arrived[0]).received += len(arrived)
+        else:
+            for at_us in arrived:
+                self.second(at_us).received += 1
+        latencies = [at_us - stamp.intended_us for at_us in arrived]
+        if latencies[0] < stamp.lag_us:  # clocks of two hosts that disagree: said, and left out
+            latencies = [latency for latency in latencies if latency >= stamp.lag_us]
+            self.negative += len(arrived) - len(latencies)
+        if latencies:
+            self.second(stamp.intended_us).latency.waiting += latencies
+            self.server.waiting += [latency - stamp.lag_us for latency in latencies]
 
     def error(self, text: str) -> None:
         """Count an error by its text, which may come from the wire."""

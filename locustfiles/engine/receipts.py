@@ -10,16 +10,20 @@ class Receipts:
     """The sequence numbers received, as disjoint ascending ranges, with duplicates and reorderings.
 
     A subscriber that loses nothing holds one range whatever the length of the run; each loss adds
-    one. The common case, the next number in turn, is one comparison and one addition.
+    one.
+
+    A hot loop may note the number that is `next` itself: by setting `next` to the one after it, and
+    `settled` to what comes with it where that is more. Nothing else changes: what is next in turn
+    is neither a duplicate nor overtaken.
     """
 
-    __slots__ = ("_ends", "_next", "_settled", "_starts", "duplicates", "out_of_order")
+    __slots__ = ("_ends", "_starts", "duplicates", "next", "out_of_order", "settled")
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._ends: list[int] = []  # exclusive, so that two ranges that touch have equal ends
-        self._next = -1  # the end of the last range, which may have grown since it was noted there
-        self._settled = 0
+        self.next = -1  # the end of the last range, which may have grown since it was noted there
+        self.settled = 0
         self.duplicates = 0
         self.out_of_order = 0
 
@@ -29,15 +33,15 @@ class Receipts:
         `settled` says that all below it had entered the server before this message was posted
         (`Stamp.settled`). A message is out of order when one that entered after it came first.
         """
-        if sequence == self._next:
-            self._next = sequence + 1
+        if sequence == self.next:
+            self.next = sequence + 1
         elif not self._insert(sequence):
             self.duplicates += 1
             return False
-        if sequence < self._settled:
+        if sequence < self.settled:
             self.out_of_order += 1
-        elif settled > self._settled:
-            self._settled = settled
+        elif settled > self.settled:
+            self.settled = settled
         return True
 
     def _insert(self, sequence: int) -> bool:
@@ -58,13 +62,13 @@ class Receipts:
         else:
             starts.insert(at, sequence)
             ends.insert(at, sequence + 1)
-        self._next = ends[-1]
+        self.next = ends[-1]
         return True
 
     def _note_end(self) -> None:
         """Note the end of the last range where the others' ends are."""
         if self._ends:
-            self._ends[-1] = self._next
+            self._ends[-1] = self.next
 
     def count(self, start: int, end: int) -> int:
         """How many of the numbers from `start` up to but not including `end` have arrived."""

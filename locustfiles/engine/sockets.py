@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from chatengine import events
 from locustfiles.engine.accounting import Ending, Tally, Window, account
-from locustfiles.engine.arrivals import PACKET_TYPES, Malformed, Route, read
+from locustfiles.engine.arrivals import PACKET_TYPES, Message, Route
 from locustfiles.engine.connection import Connection, dial
 from locustfiles.engine.errors import (
     ConnectFailed,
@@ -34,6 +34,7 @@ Listener = Callable[[str, Any], None]
 
 _FIRST_DELAY_S: Final = 0.5
 _LONGEST_DELAY_S: Final = 5.0  # so that a socket is back within 5 s of the server's (C-CONN-3)
+_NOWHERE: Final[Route] = (-1, "", -1)
 _REFUSED_DELAY_S: Final = 1.0  # a refused token is not hammered (C-CONN-6)
 
 
@@ -80,6 +81,7 @@ class Socket:
     """One agent's Socket.IO client. `run` tells this run's messages from those of others."""
 
     __slots__ = (
+        "_arrivals",
         "_connection",
         "_engine",
         "_receipts",
@@ -95,14 +97,15 @@ class Socket:
 
     def __init__(self, engine: Engine, target: Target, run: int) -> None:
         self._engine = engine
+        self._arrivals = engine.arrivals
         self._target = target
         self._run = run
         self._connection: Connection | None = None
         self._returning: asyncio.Task[None] | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._wanted: set[str] = set()
-        # The stream of the last arrival: mostly the next one's too, and two look-ups saved.
-        self._route: Route | None = None
+        # The route of the last arrival: mostly the next one's too, and two look-ups saved.
+        self._route: Route = _NOWHERE
         self._receipts = Receipts()
         self.was_subscribed = False
         self.listener: Listener | None = None
@@ -191,43 +194,48 @@ class Socket:
 
         What it does for each is written out where a call would cost a tenth of all of it.
         """
-        engine = self._engine
-        now = monotonic_ns() // 1000 + engine.clock.offset_us
-        ledger = engine.ledger
+        now_ns = monotonic_ns()
+        message = self._arrivals.last
         # The neighbour here mostly got the same bytes just before; to compare is cheaper than to
-        # hash them for the cache of `read`.
-        if event == engine.last_event:
-            arrival = engine.last_arrival
+        # hash them.
+        if event != message.event:
+            message = self._arrivals.turn_to(event, self._engine.began_us)
+        receipts = self._receipts
+        if message.sequence == receipts.next and message.route is self._route:
+            receipts.next = message.following
+            if message.settled > receipts.settled:
+                receipts.settled = message.settled
+            message.arrived.append(now_ns)
         else:
-            try:
-                arrival = read(event)
-            except Malformed:
-                ledger.error("a message event without the contract's shape")
-                return
-            engine.last_event, engine.last_arrival = event, arrival
-        stamp = arrival.stamp
-        # Of another run, or forged: a moment before this one would make a second of its own.
-        if stamp is None or stamp.run != self._run or stamp.intended_us < engine.began_us:
+            self._account(message, now_ns)
+        if self.listener is not None and message.content is not None:
+            self.listener(events.MESSAGE, msgspec.json.decode(event[PACKET_TYPES:])[1])
+
+    def _account(self, message: Message, now_ns: int) -> None:
+        """Account for an arrival that is not just the next of its stream."""
+        ledger = self._engine.ledger
+        content = message.content
+        if content is None:
+            ledger.error("a message event without the contract's shape")
+        elif message.route is None or message.route[0] != self._run:
             ledger.foreign += 1
-            self._check_workspace(arrival.workspace_id)
-        elif arrival.route is not self._route and not self._follow(arrival.route):
+            self._check_workspace(content.workspace_id)
+        elif message.route is not self._route and not self._follow(message.route):
             ledger.unexpected += 1
-            self._check_workspace(arrival.workspace_id)
+            self._check_workspace(content.workspace_id)
         else:
             receipts = self._receipts
             reordered = receipts.out_of_order
-            if receipts.add(stamp.sequence, arrival.settled):
-                ledger.delivered(stamp.intended_us, stamp.lag_us, now)
+            if receipts.add(message.sequence, message.settled):
+                message.arrived.append(now_ns)
                 if receipts.out_of_order != reordered:
-                    ledger.second(now).out_of_order += 1
+                    self._engine.second().out_of_order += 1
             else:
-                ledger.second(now).duplicates += 1
-        if self.listener is not None:
-            self.listener(events.MESSAGE, msgspec.json.decode(event[PACKET_TYPES:])[1])
+                self._engine.second().duplicates += 1
 
     def _follow(self, route: Route) -> bool:
         """Turn to the receipts of another stream; False where nobody subscribed to it."""
-        conversation_id, stream = route
+        _, conversation_id, stream = route
         subscription = self._subscriptions.get(conversation_id)
         if subscription is None:
             return False

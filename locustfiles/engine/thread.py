@@ -16,7 +16,7 @@ import uvloop
 from gevent.event import AsyncResult
 from gevent.threadpool import ThreadPool
 
-from locustfiles.engine.arrivals import NOTHING
+from locustfiles.engine.arrivals import Arrivals
 from locustfiles.engine.clock import SECOND_US, Clock
 from locustfiles.engine.errors import EngineClosed
 from locustfiles.engine.ledger import Ledger, Second
@@ -41,9 +41,8 @@ class Engine:
     def __init__(self) -> None:
         self.clock = Clock()
         self.began_us = self.clock.now_us()  # no message of a run is meant for an earlier moment
-        self.ledger = Ledger()
-        self.last_event = b""
-        self.last_arrival = NOTHING
+        self.arrivals = Arrivals()
+        self._ledger = Ledger()
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._hub = gevent.get_hub()
         self._answers: deque[Callable[[], None]] = deque()
@@ -53,6 +52,12 @@ class Engine:
         # A pool of its own: Locust's DNS look-ups use the hub's, and this thread never ends.
         self._pool = ThreadPool(1)
         self._thread = self._pool.spawn(self._run_loop)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, with everything in it that has arrived; on the loop alone."""
+        self.arrivals.enter(self._ledger, self.clock.offset_us)
+        return self._ledger
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]], timeout_s: float | None = None) -> T:
         """Run a coroutine on the loop and wait for its answer, greenlet-friendly.
@@ -86,7 +91,7 @@ class Engine:
         """Hand over what was seen since the last time, and begin anew."""
 
         def take() -> Ledger:
-            taken, self.ledger = self.ledger, Ledger()
+            taken, self._ledger = self.ledger, Ledger()
             return taken
 
         return self.call(take)

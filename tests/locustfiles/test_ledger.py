@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from locustfiles.engine.clock import SECOND_US
 from locustfiles.engine.ledger import LATE_US, Ledger, Publishing, Second
+from locustfiles.engine.stamps import Stamp
 from reports.histogram import Histogram
 
 COUNTS = st.integers(0, 1 << 40)
@@ -61,7 +62,7 @@ def test_merging_is_exact_in_any_order(one: Ledger, two: Ledger, three: Ledger) 
 def test_a_delivery_is_shown_in_the_second_it_was_meant_for() -> None:
     """It counts as received when it came, and its latency where the stall began."""
     ledger = Ledger()
-    ledger.delivered(3 * SECOND_US, 200, 5 * SECOND_US + 7)
+    ledger.delivered(Stamp(1, 1, 0, 3 * SECOND_US, 200, 0), [5 * SECOND_US + 7])
     assert ledger.seconds[5].received == 1
     assert ledger.seconds[3].latency.max == 2 * SECOND_US + 7
     assert ledger.server.max == 2 * SECOND_US + 7 - 200
@@ -70,7 +71,7 @@ def test_a_delivery_is_shown_in_the_second_it_was_meant_for() -> None:
 def test_a_delivery_before_its_post_is_counted_and_left_out() -> None:
     """Clocks that disagree make no latency of zero: the delivery counts, its latency does not."""
     ledger = Ledger()
-    ledger.delivered(5 * SECOND_US, 100, 5 * SECOND_US + 99)
+    ledger.delivered(Stamp(1, 1, 0, 5 * SECOND_US, 100, 0), [5 * SECOND_US + 99])
     assert (ledger.negative, ledger.seconds[5].received, ledger.server.count) == (1, 1, 0)
 
 
