@@ -1,0 +1,1 @@
+"""The reference CRM client (contract, section 7): what a user sees, whatever the network does."""
