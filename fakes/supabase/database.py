@@ -15,10 +15,12 @@ from fakes.supabase import types
 from fakes.supabase.errors import DatabaseError
 from fakes.supabase.schema import CONTRACT, GENERATORS, Column, Table
 
-__all__ = ["Change", "ChangeKind", "Conflict", "Database", "DatabaseError", "Row"]
+__all__ = ["Change", "ChangeKind", "Check", "Conflict", "Database", "DatabaseError", "Row"]
 
 Row: TypeAlias = dict[str, Any]
 ChangeKind = Literal["INSERT", "UPDATE", "DELETE"]
+Check: TypeAlias = "Callable[[Sequence[Change]], None]"
+"""Looks at all that a statement is about to change; what it raises undoes the statement."""
 Conflict = Literal["error", "merge", "ignore"]
 
 _MS: Final = 1000
@@ -98,6 +100,7 @@ class Database:
         *,
         conflict: Conflict = "error",
         on: Sequence[str] | None = None,
+        check: Check | None = None,
     ) -> list[Row]:
         """Insert rows; what a row does not name gets its default. Returns the rows as they stand.
 
@@ -107,16 +110,22 @@ class Database:
         """
         contents = self._find(table)
         wanted = tuple(on or contents.table.primary_key)
+        _check_names(contents.table, wanted)
         planned: dict[tuple[Any, ...], Change] = {}
         for given in rows:
             change = self._planned(contents, given, conflict, wanted, planned)
             if change is not None:
                 planned[contents.table.key(change.record or {})] = change
-        self._commit(contents, planned.values())
+        self._commit(contents, planned.values(), check)
         return [change.record for change in planned.values() if change.record is not None]
 
     def update(
-        self, table: str, where: Callable[[Row], object], values: Mapping[str, Any]
+        self,
+        table: str,
+        where: Callable[[Row], object],
+        values: Mapping[str, Any],
+        *,
+        check: Check | None = None,
     ) -> list[Row]:
         """Change the rows for which `where` is true; returns them as they are now.
 
@@ -130,15 +139,18 @@ class Database:
         old_keys = {contents.table.key(row) for row in found}
         if len(keys) < len(changes) or any(key in contents.rows for key in keys - old_keys):
             raise _duplicate(contents.table, contents.table.primary_key, read)
-        self._commit(contents, changes)
+        self._commit(contents, changes, check)
         return [change.record for change in changes if change.record is not None]
 
-    def delete(self, table: str, where: Callable[[Row], object]) -> list[Row]:
+    def delete(
+        self, table: str, where: Callable[[Row], object], *, check: Check | None = None
+    ) -> list[Row]:
         """Delete the rows for which `where` is true; returns them. Raises `DatabaseError`."""
         contents = self._find(table)
         now = self._now_ms()
         found = [row for row in contents.rows.values() if where(row)]
-        self._commit(contents, [Change("DELETE", contents.table, None, row, now) for row in found])
+        gone = [Change("DELETE", contents.table, None, row, now) for row in found]
+        self._commit(contents, gone, check)
         return found
 
     def _find(self, name: str) -> _Contents:
@@ -196,8 +208,10 @@ class Database:
         _check_nulls(table, new)
         return Change("UPDATE", table, new, row, self._now_ms())
 
-    def _commit(self, contents: _Contents, changes: Iterable[Change]) -> None:
+    def _commit(self, contents: _Contents, changes: Iterable[Change], check: Check | None) -> None:
         done = list(changes)
+        if check is not None:
+            check(done)
         for change in done:
             self._apply(contents, change)
         while len(contents.rows) > self._most_rows:
@@ -228,6 +242,12 @@ def _read(table: Table, given: Mapping[str, Any]) -> Row:
             )
         read[name] = types.read_json(column.type, value)
     return read
+
+
+def _check_names(table: Table, names: Iterable[str]) -> None:
+    for name in names:
+        if table.column(name) is None:
+            raise DatabaseError("42703", f'column "{name}" does not exist')
 
 
 def _check_nulls(table: Table, row: Row) -> None:

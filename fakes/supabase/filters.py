@@ -7,7 +7,7 @@ comparing with NULL, and it passes no filter, negated or not.
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
@@ -15,8 +15,18 @@ from msgspec import Struct
 from fakes.supabase import types
 from fakes.supabase.errors import DatabaseError
 from fakes.supabase.lists import ListError, split_list
+from fakes.supabase.ordering import Key, sort_key
 
-__all__ = ["OPERATORS", "FilterError", "Operation", "Test", "parse_operation", "test_of"]
+__all__ = [
+    "OPERATORS",
+    "FilterError",
+    "Operation",
+    "Test",
+    "negated",
+    "one_of",
+    "parse_operation",
+    "test_of",
+]
 
 Test: TypeAlias = Callable[[Any], bool | None]
 
@@ -67,7 +77,7 @@ def test_of(operation: Operation, type_name: str) -> Test:
     The test takes a stored value (see `types`) and answers True, False, or None for unknown.
     """
     test = _plain_test(operation.operator, operation.operand, type_name)
-    return _negated(test) if operation.negated else test
+    return negated(test) if operation.negated else test
 
 
 def _plain_test(name: str, operand: str, type_name: str) -> Test:
@@ -80,18 +90,34 @@ def _plain_test(name: str, operand: str, type_name: str) -> Test:
     wanted = types.read_text(type_name, operand)
     if name == "isdistinct":
         return lambda value: bool(value != wanted)
-    compare = _COMPARISONS[name]
-    if isinstance(wanted, dict | list) and name not in ("eq", "neq"):
-        raise DatabaseError("42883", f"operator does not exist: {type_name} {name}")
-    return lambda value: None if value is None else compare(value, wanted)
+    return _comparison(_COMPARISONS[name], wanted, sort_key(type_name))
 
 
-def _negated(test: Test) -> Test:
-    def negated(value: Any) -> bool | None:
+def _comparison(compare: Callable[[Any, Any], bool], wanted: Any, key: Key | None) -> Test:
+    if key is None:
+        return lambda value: None if value is None else compare(value, wanted)
+    wanted_key = key(wanted)
+    return lambda value: None if value is None else compare(key(value), wanted_key)
+
+
+def negated(test: Test) -> Test:
+    """Return the opposite of a test; the unknown stays unknown."""
+
+    def opposite(value: Any) -> bool | None:
         answer = test(value)
         return None if answer is None else not answer
 
-    return negated
+    return opposite
+
+
+def one_of(texts: Iterable[str], type_name: str) -> Test:
+    """Return the test whether a value is one of these; raises `DatabaseError` as `test_of` does."""
+    wanted = [types.read_text(type_name, text) for text in texts]
+    key = sort_key(type_name)
+    if key is None:
+        return lambda value: None if value is None else value in wanted
+    keys = [key(each) for each in wanted]
+    return lambda value: None if value is None else key(value) in keys
 
 
 def _is(operand: str, type_name: str) -> Test:
@@ -111,8 +137,7 @@ def _in(operand: str, type_name: str) -> Test:
         parts = split_list(operand.removeprefix("(").removesuffix(")"))
     except ListError:
         raise DatabaseError("22P02", f'malformed array literal: "{operand}"') from None
-    wanted = [types.read_text(type_name, part or "") for part in parts]
-    return lambda value: None if value is None else value in wanted
+    return one_of((part or "" for part in parts), type_name)
 
 
 def _pattern(name: str, operand: str, type_name: str) -> Test:

@@ -17,12 +17,12 @@ import msgspec
 from fakes.supabase.errors import DatabaseError
 from fakes.supabase.lists import ListError, split_list
 
-__all__ = ["TYPES", "element", "is_known", "is_text", "read_json", "read_text"]
+__all__ = ["JSON", "TYPES", "element", "is_known", "is_text", "read_json", "read_text"]
 
 _INTEGERS: Final = {"int2": 16, "int4": 32, "int8": 64}
 _FLOATS: Final = frozenset({"float4", "float8", "numeric"})
 _TEXTS: Final = frozenset({"text", "varchar", "bpchar", "name"})
-_JSON: Final = frozenset({"json", "jsonb"})
+JSON: Final = frozenset({"json", "jsonb"})
 
 _SQL_NAMES: Final = {
     "int2": "smallint",
@@ -76,7 +76,7 @@ def read_json(type_name: str, value: object) -> Any:
     """Read a value that came as JSON, into a column; raises `DatabaseError`. None stays None."""
     if value is None:
         return None
-    if type_name in _JSON:
+    if type_name in JSON:
         return value
     inner = element(type_name)
     if inner is not None and isinstance(value, list):
@@ -173,7 +173,7 @@ TYPES: Final[dict[str, Callable[[str, str], Any]]] = {
     **dict.fromkeys(_TEXTS, _text),
     **dict.fromkeys(_INTEGERS, _integer),
     **dict.fromkeys(_FLOATS, _float),
-    **dict.fromkeys(_JSON, _json),
+    **dict.fromkeys(JSON, _json),
     "bool": _boolean,
     "uuid": _uuid,
     "timestamptz": _moment,
