@@ -1,8 +1,8 @@
 """The filter operators that Realtime and PostgREST share, typed by column.
 
-`like.Ol%` is an operation: an operator and its operand, `not.` before it where it is negated.
-`test_of` makes a test of it, in SQL's logic of three values: None, the unknown, is what comes of
-comparing with NULL, and it passes no filter, negated or not.
+Each has a syntax of its own for them; `Operation` is what both read. `test_of` makes a test of
+one, in SQL's logic of three values: None, the unknown, is what comes of comparing with NULL, and
+it passes no filter, negated or not.
 """
 
 import operator
@@ -48,27 +48,15 @@ _KEYWORDS: Final[dict[str, bool | None]] = {
 OPERATORS: Final = frozenset({*_COMPARISONS, *_PATTERNS, "in", "is", "isdistinct"})
 
 
-class FilterError(ValueError):
-    """What is no operation at all; the text is what was given."""
-
-
 class Operation(Struct, frozen=True):
-    """An operator and its operand as text; for `in` the list, in brackets."""
+    """An operator and its operand as text; of `in` the operand is a tuple of them, None for NULL.
+
+    `negated`: `not.` stood before it.
+    """
 
     operator: str
-    operand: str
+    operand: str | tuple[str | None, ...]
     negated: bool = False
-
-
-def parse_operation(text: str) -> Operation:
-    """Read `eq.5`, `not.in.(a,b)`, ...; raises `FilterError`."""
-    negated = text.startswith("not.")
-    name, dot, operand = text.removeprefix("not.").partition(".")
-    if not dot or name not in OPERATORS:
-        raise FilterError(text)
-    if name == "in" and not (operand.startswith("(") and operand.endswith(")")):
-        raise FilterError(text)
-    return Operation(name, operand, negated)
 
 
 def test_of(operation: Operation, type_name: str) -> Test:
@@ -80,11 +68,11 @@ def test_of(operation: Operation, type_name: str) -> Test:
     return negated(test) if operation.negated else test
 
 
-def _plain_test(name: str, operand: str, type_name: str) -> Test:
+def _plain_test(name: str, operand: str | tuple[str | None, ...], type_name: str) -> Test:
+    if isinstance(operand, tuple):
+        return _in(operand, type_name)
     if name == "is":
         return _is(operand, type_name)
-    if name == "in":
-        return _in(operand, type_name)
     if name in _PATTERNS:
         return _pattern(name, operand, type_name)
     wanted = types.read_text(type_name, operand)
@@ -132,12 +120,16 @@ def _is(operand: str, type_name: str) -> Test:
     return lambda value: value is wanted
 
 
-def _in(operand: str, type_name: str) -> Test:
-    try:
-        parts = split_list(operand.removeprefix("(").removesuffix(")"))
-    except ListError:
-        raise DatabaseError("22P02", f'malformed array literal: "{operand}"') from None
-    return one_of((part or "" for part in parts), type_name)
+def _in(operands: tuple[str | None, ...], type_name: str) -> Test:
+    wanted = [each if each is None else types.read_text(type_name, each) for each in operands]
+    known = [each for each in wanted if each is not None]
+
+    def test(value: Any) -> bool | None:
+        if value is None:
+            return None
+        return value in known or (None if len(known) < len(wanted) else False)
+
+    return test
 
 
 def _pattern(name: str, operand: str, type_name: str) -> Test:
