@@ -106,8 +106,11 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ConversationEntry(Struct, frozen=True, kw_only=True):
-    """One line of the list. `preview` and `last_message_ms` are None before any message is known;
-    `name` is the customer's, `unread` None where no source counts."""
+    """One line of the list.
+
+    `preview` and `last_message_ms` are None before any message is known; `name` is the customer's,
+    `unread` None where no source counts.
+    """
 
     id: str
     workspace_id: str
