@@ -14,19 +14,9 @@ from msgspec import Struct
 
 from fakes.supabase import types
 from fakes.supabase.errors import DatabaseError
-from fakes.supabase.lists import ListError, split_list
 from fakes.supabase.ordering import Key, sort_key
 
-__all__ = [
-    "OPERATORS",
-    "FilterError",
-    "Operation",
-    "Test",
-    "negated",
-    "one_of",
-    "parse_operation",
-    "test_of",
-]
+__all__ = ["OPERATORS", "Operation", "Test", "negated", "one_of", "test_of"]
 
 Test: TypeAlias = Callable[[Any], bool | None]
 
@@ -70,7 +60,7 @@ def test_of(operation: Operation, type_name: str) -> Test:
 
 def _plain_test(name: str, operand: str | tuple[str | None, ...], type_name: str) -> Test:
     if isinstance(operand, tuple):
-        return _in(operand, type_name)
+        return one_of(operand, type_name)
     if name == "is":
         return _is(operand, type_name)
     if name in _PATTERNS:
@@ -98,14 +88,16 @@ def negated(test: Test) -> Test:
     return opposite
 
 
-def one_of(texts: Iterable[str], type_name: str) -> Test:
-    """Return the test whether a value is one of these; raises `DatabaseError` as `test_of` does."""
-    wanted = [types.read_text(type_name, text) for text in texts]
-    key = sort_key(type_name)
-    if key is None:
-        return lambda value: None if value is None else value in wanted
-    keys = [key(each) for each in wanted]
-    return lambda value: None if value is None else key(value) in keys
+def one_of(texts: Iterable[str | None], type_name: str) -> Test:
+    """Return the test whether a value is one of these; raises `DatabaseError` as `test_of` does.
+
+    With a NULL among them no value is known not to be.
+    """
+    wanted = [each if each is None else types.read_text(type_name, each) for each in texts]
+    key = sort_key(type_name) or (lambda value: value)
+    keys = [key(each) for each in wanted if each is not None]
+    otherwise = False if len(keys) == len(wanted) else None
+    return lambda value: None if value is None else key(value) in keys or otherwise
 
 
 def _is(operand: str, type_name: str) -> Test:
@@ -118,18 +110,6 @@ def _is(operand: str, type_name: str) -> Test:
         raise DatabaseError("42804", f"argument of IS {word.upper()} must be type boolean")
     wanted = _KEYWORDS[word]
     return lambda value: value is wanted
-
-
-def _in(operands: tuple[str | None, ...], type_name: str) -> Test:
-    wanted = [each if each is None else types.read_text(type_name, each) for each in operands]
-    known = [each for each in wanted if each is not None]
-
-    def test(value: Any) -> bool | None:
-        if value is None:
-            return None
-        return value in known or (None if len(known) < len(wanted) else False)
-
-    return test
 
 
 def _pattern(name: str, operand: str, type_name: str) -> Test:
