@@ -28,7 +28,8 @@ _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "gt": operator.gt,
     "gte": operator.ge,
 }
-_PATTERNS: Final = frozenset({"like", "ilike", "match", "imatch"})
+_PATTERNS: Final = {"like": "~~", "ilike": "~~*", "match": "~", "imatch": "~*"}
+"""By the operators' names, what Postgres calls them."""
 _KEYWORDS: Final[dict[str, bool | None]] = {
     "null": None,
     "unknown": None,
@@ -114,7 +115,7 @@ def _is(operand: str, type_name: str) -> Test:
 
 def _pattern(name: str, operand: str, type_name: str) -> Test:
     if not types.is_text(type_name):
-        raise DatabaseError("42883", f"operator does not exist: {type_name} {name}")
+        raise types.no_operator(type_name, _PATTERNS[name])
     if name in ("like", "ilike"):
         matches = _like(operand, ignore_case=name == "ilike")
     else:

@@ -17,7 +17,16 @@ import msgspec
 from fakes.supabase.errors import DatabaseError
 from fakes.supabase.lists import ListError, split_list
 
-__all__ = ["JSON", "TYPES", "element", "is_known", "is_text", "read_json", "read_text"]
+__all__ = [
+    "JSON",
+    "TYPES",
+    "element",
+    "is_known",
+    "is_text",
+    "no_operator",
+    "read_json",
+    "read_text",
+]
 
 _INTEGERS: Final = {"int2": 16, "int4": 32, "int8": 64}
 _FLOATS: Final = frozenset({"float4", "float8", "numeric"})
@@ -86,6 +95,17 @@ def read_json(type_name: str, value: object) -> Any:
     if isinstance(value, str):
         return read_text(type_name, value)
     return read_text(type_name, msgspec.json.encode(value).decode())
+
+
+def no_operator(type_name: str, symbol: str) -> DatabaseError:
+    """Return what Postgres says of an operator that a type does not have."""
+    name = _SQL_NAMES.get(type_name, type_name)
+    return DatabaseError(
+        "42883",
+        f"operator does not exist: {name} {symbol} unknown",
+        hint="No operator matches the given name and argument types. "
+        "You might need to add explicit type casts.",
+    )
 
 
 def _syntax(type_name: str, text: str, code: str = "22P02") -> DatabaseError:

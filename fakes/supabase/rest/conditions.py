@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 from fakes.supabase.rest.fields import Field, delimiter, field, is_of_identifier, quoted
 from fakes.supabase.rest.scanner import NoParse, Scanner
 
-__all__ = ["Condition", "Group", "Operation", "Where", "filter_value", "group"]
+__all__ = ["TEXT_SEARCHES", "Condition", "Group", "Operation", "Where", "filter_value", "group"]
 
 T = TypeVar("T")
 
@@ -19,10 +19,10 @@ _IS_VALUE: Final = "isVal: (null, not_null, true, false, unknown)"
 _LOGIC: Final = "logic operator (and, or)"
 
 _IS_VALUES: Final = ("null", "not_null", "true", "false", "unknown")
-_TEXT_SEARCHES: Final = ("fts", "plfts", "phfts", "wfts")
+TEXT_SEARCHES: Final = ("fts", "plfts", "phfts", "wfts")
 _SIMPLE: Final = ("neq", "cs", "cd", "ov", "sl", "sr", "nxr", "nxl", "adj")
 _QUANTIFIED: Final = ("eq", "gte", "gt", "lte", "lt", "like", "ilike", "match", "imatch")
-_OPERATORS: Final = ("in", "is", "isdistinct", *_TEXT_SEARCHES, *_SIMPLE, *_QUANTIFIED)
+_OPERATORS: Final = ("in", "is", "isdistinct", *TEXT_SEARCHES, *_SIMPLE, *_QUANTIFIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _operator(scanner: Scanner) -> tuple[str, Quantifier | None]:
 def _named(name: str, scanner: Scanner) -> tuple[str, Quantifier | None]:
     scanner.demand(scanner.literal(name, _OPERATOR))
     quantifier = scanner.attempt(_quantifier) if name in _QUANTIFIED else None
-    if name in _TEXT_SEARCHES:
+    if name in TEXT_SEARCHES:
         scanner.attempt(_language)
     scanner.demand(scanner.literal(".", _OPERATOR))
     return name, quantifier
