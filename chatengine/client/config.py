@@ -118,8 +118,9 @@ class TokenConfig(_Discreet, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.secret:
             raise ConfigError("token.secret is empty")
-        if not (math.isfinite(self.ttl_seconds) and self.ttl_seconds > 0):
-            raise ConfigError("token.ttlSeconds is not a positive number")
+        if not (math.isfinite(self.ttl_seconds) and self.ttl_seconds >= 1):
+            # `exp` counts whole seconds: what lives less may have ended when it is minted.
+            raise ConfigError("token.ttlSeconds is not a number from 1")
 
     @property
     def _secrets(self) -> tuple[str, ...]:
