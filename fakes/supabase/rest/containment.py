@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from fakes.supabase import types
-from fakes.supabase.errors import DatabaseError
 from fakes.supabase.filters import Test
 
 __all__ = ["CONTAINMENT", "containment"]

@@ -9,22 +9,29 @@ from typing import Final
 
 from msgspec import Struct
 
+from fakes.supabase.errors import DatabaseError
+
 __all__ = [
     "ErrorBody",
     "RestError",
-    "anonymous_disabled",
+    "aggregates_disabled",
     "bad_body",
     "bad_path",
     "bad_preferences",
     "bad_query",
     "bad_token",
     "bad_token_claim",
+    "from_database",
     "method_not_allowed",
     "no_column",
     "no_embedding",
     "no_function",
     "no_relationship",
+    "no_right",
+    "no_root",
+    "no_schema_cache",
     "no_table",
+    "no_where",
     "no_written_column",
     "not_acceptable",
     "not_offered",
@@ -32,10 +39,21 @@ __all__ = [
     "other_schema",
     "out_of_range",
     "refused_by_policy",
+    "too_deep",
     "too_many_affected",
+    "unknown_role",
 ]
 
 _NOTHING: Final[Mapping[str, str]] = {}
+
+_STATUS_OF_STATE: Final = {
+    "21000": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "23503": HTTPStatus.CONFLICT,
+    "23505": HTTPStatus.CONFLICT,
+    "42883": HTTPStatus.NOT_FOUND,
+    "42P01": HTTPStatus.NOT_FOUND,
+}
+"""PostgREST's status for an SQLSTATE; 400 where it is not among them."""
 
 
 class ErrorBody(Struct, frozen=True):
@@ -219,12 +237,12 @@ def bad_token_claim(message: str) -> RestError:
     return _unauthorized("PGRST303", message, None)
 
 
-def anonymous_disabled() -> RestError:
-    """PGRST302: a request without a role."""
+def unknown_role(role: str) -> RestError:
+    """22023: a token for a role that the database does not know."""
     return RestError(
         HTTPStatus.UNAUTHORIZED,
-        "PGRST302",
-        "Anonymous access is disabled",
+        "22023",
+        f'role "{role}" does not exist',
         headers={"WWW-Authenticate": "Bearer"},
     )
 
@@ -246,14 +264,62 @@ def no_column(table: str, column: str) -> RestError:
     return RestError(HTTPStatus.BAD_REQUEST, "42703", message)
 
 
-def refused_by_policy(table: str, *, anonymous: bool) -> RestError:
-    """42501: a new row, or the new form of one, that belongs to another workspace.
+def refused_by_policy(table: str, *, anonymous: bool, existing: bool = False) -> RestError:
+    """42501: a row for another workspace, or (`existing`) an upsert over a row of another one."""
+    which = " (USING expression)" if existing else ""
+    message = f'new row violates row-level security policy{which} for table "{table}"'
+    return _insufficient(message, anonymous=anonymous)
 
-    PostgREST answers 401 to who has not logged in and 403 to everybody else.
-    """
+
+def _insufficient(message: str, *, anonymous: bool) -> RestError:
+    """Answer 401 to who has not signed in, who might do better then, and 403 to everybody else."""
     return RestError(
         HTTPStatus.UNAUTHORIZED if anonymous else HTTPStatus.FORBIDDEN,
         "42501",
-        f'new row violates row-level security policy for table "{table}"',
+        message,
         headers={"WWW-Authenticate": "Bearer"} if anonymous else _NOTHING,
     )
+
+
+def aggregates_disabled() -> RestError:
+    """PGRST123: `count()` and its kin in a select list, which Supabase has switched off."""
+    message = "Use of aggregate functions is not allowed"
+    return RestError(HTTPStatus.BAD_REQUEST, "PGRST123", message)
+
+
+def no_right(table: str, *, anonymous: bool) -> RestError:
+    """42501: a role that has no right to the table at all."""
+    return _insufficient(f"permission denied for table {table}", anonymous=anonymous)
+
+
+def no_where(statement: str) -> RestError:
+    """21000: a change of every row, which Supabase's safeupdate does not let through."""
+    message = f"{statement} requires a WHERE clause"
+    return RestError(HTTPStatus.BAD_REQUEST, "21000", message)
+
+
+def from_database(error: DatabaseError) -> RestError:
+    """Return what PostgREST makes of an error of Postgres: its status goes by the SQLSTATE."""
+    return RestError(
+        _STATUS_OF_STATE.get(error.code, HTTPStatus.BAD_REQUEST),
+        error.code,
+        error.message,
+        details=error.details,
+        hint=error.hint,
+    )
+
+
+def no_schema_cache() -> RestError:
+    """PGRST002: PostgREST has lost its database."""
+    message = "Could not query the database for the schema cache. Retrying."
+    return RestError(HTTPStatus.SERVICE_UNAVAILABLE, "PGRST002", message)
+
+
+def no_root() -> RestError:
+    """PGRST126: the description of all tables, at the root."""
+    return RestError(HTTPStatus.NOT_FOUND, "PGRST126", "Root endpoint metadata is disabled")
+
+
+def too_deep() -> RestError:
+    """54001: JSON within JSON without an end."""
+    return RestError(HTTPStatus.BAD_REQUEST, "54001", "stack depth limit exceeded")
