@@ -19,8 +19,6 @@ __all__ = ["Change", "ChangeKind", "Check", "Conflict", "Database", "DatabaseErr
 
 Row: TypeAlias = dict[str, Any]
 ChangeKind = Literal["INSERT", "UPDATE", "DELETE"]
-Check: TypeAlias = "Callable[[Sequence[Change]], None]"
-"""Looks at all that a statement is about to change; what it raises undoes the statement."""
 Conflict = Literal["error", "merge", "ignore"]
 
 _MS: Final = 1000
@@ -37,6 +35,10 @@ class Change(Struct, frozen=True):
     record: Row | None
     old_record: Row | None
     commit_ms: int
+
+
+Check: TypeAlias = Callable[[Sequence[Change]], None]
+"""Looks at all that a statement is about to change; what it raises undoes the statement."""
 
 
 class _Contents:
@@ -132,15 +134,17 @@ class Database:
         Raises `DatabaseError` as `insert` does.
         """
         contents = self._find(table)
-        read = _read(contents.table, values)
         found = [row for row in contents.rows.values() if where(row)]
-        changes = [self._updated(contents.table, row, read) for row in found]
-        keys = {contents.table.key(change.record or {}) for change in changes}
-        old_keys = {contents.table.key(row) for row in found}
-        if len(keys) < len(changes) or any(key in contents.rows for key in keys - old_keys):
-            raise _duplicate(contents.table, contents.table.primary_key, read)
-        self._commit(contents, changes, check)
-        return [change.record for change in changes if change.record is not None]
+        return self._update(contents, found, values, check)
+
+    def update_row(self, table: str, key: tuple[Any, ...], values: Mapping[str, Any]) -> Row | None:
+        """Change the row with that primary key, which is found at once; None where there is none.
+
+        Raises `DatabaseError` as `insert` does.
+        """
+        contents = self._find(table)
+        known = contents.rows.get(key)
+        return None if known is None else self._update(contents, [known], values, None)[0]
 
     def delete(
         self, table: str, where: Callable[[Row], object], *, check: Check | None = None
@@ -202,6 +206,22 @@ class Database:
         if column.generated is not None:
             return GENERATORS[column.generated]()
         return column.default
+
+    def _update(
+        self,
+        contents: _Contents,
+        found: Sequence[Row],
+        values: Mapping[str, Any],
+        check: Check | None,
+    ) -> list[Row]:
+        read = _read(contents.table, values)
+        changes = [self._updated(contents.table, row, read) for row in found]
+        keys = {contents.table.key(change.record or {}) for change in changes}
+        old_keys = {contents.table.key(row) for row in found}
+        if len(keys) < len(changes) or any(key in contents.rows for key in keys - old_keys):
+            raise _duplicate(contents.table, contents.table.primary_key, read)
+        self._commit(contents, changes, check)
+        return [change.record for change in changes if change.record is not None]
 
     def _updated(self, table: Table, row: Row, read: Row) -> Change:
         new = row | read
