@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from chatengine.client.core.reading import identity, moment, optional_identity, read, text
 from chatengine.client.core.shapes import Message, Origin
+from chatengine.payloads import LONGEST_ID
 from chatengine.status import Status
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "is_customer",
     "message_from_payload",
     "message_from_row",
+    "preview",
     "provider_name",
 ]
 
@@ -41,7 +43,6 @@ class ConversationNews(Struct, frozen=True, kw_only=True):
     whatsapp_number_id: str | None = None
     contact_id: str | None = None
     name: str | None = None
-    unread: int | None = None
     last: tuple[int, str, str] | None = None
     last_ms: int | None = None
 
@@ -98,6 +99,7 @@ class _LastMessage(Struct, rename="camel"):
     created_at: str
     id: str | None = None
     content: str | None = None
+    type: str | None = None
 
 
 class _ConversationPayload(Struct, rename="camel"):
@@ -116,7 +118,6 @@ class _ConversationRow(Struct):
     whatsapp_number_id: str | None = None
     contact_id: str | None = None
     last_message_at: str | None = None
-    unread_count: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
     updated_at: str | None = None
 
 
@@ -150,7 +151,7 @@ def message_from_payload(payload: object, workspace_id: str, user_id: str) -> Me
         origin=_CHATENGINE,
         external_id=_provider_id(metadata.provider_message_id, message_id),
         client_id=optional_identity(metadata.client_message_id),
-        media_url=text(wire.attachments[0].url) if wire.attachments else None,
+        media_url=(text(wire.attachments[0].url) or None) if wire.attachments else None,
         reply_to_id=optional_identity(wire.reply_to_message_id),
         sent_by_user_id=sender if is_outgoing and sender not in _NOBODY else None,
     )
@@ -207,7 +208,6 @@ def conversation_from_row(record: object) -> ConversationNews:
         updated_ms=0 if row.updated_at is None else moment(row.updated_at),
         whatsapp_number_id=optional_identity(row.whatsapp_number_id),
         contact_id=optional_identity(row.contact_id),
-        unread=row.unread_count,
         last_ms=None if row.last_message_at is None else moment(row.last_message_at),
     )
 
@@ -227,6 +227,13 @@ def is_customer(sender_id: str) -> bool:
     return _JID_OR_NUMBER.fullmatch(sender_id) is not None
 
 
+def preview(kind: str, body: str) -> str:
+    """What the list shows of a message: its text, or its kind in brackets (C-CNV-2)."""
+    if body or kind == "text":
+        return body
+    return "[document]" if kind == "file" else f"[{kind}]"
+
+
 def provider_name(name: str) -> str:
     """The id `evo-<x>` names the message whose provider id is `<x>` (contract, section 5)."""
     return name[4:] if name.startswith("evo-") and len(name) > 4 else name
@@ -240,11 +247,14 @@ def _provider_id(told: str | None, message_id: str) -> str | None:
 
 
 def _last(last: _LastMessage) -> tuple[int, str, str]:
-    return moment(last.created_at), optional_identity(last.id) or "", text(last.content) or ""
+    shown = preview(last.type or "text", text(last.content) or "")
+    return moment(last.created_at), optional_identity(last.id) or "", shown
 
 
 def _customer_name(participants: Sequence[_Participant]) -> str | None:
     """The first name of a JID or number, else the first name of all."""
     named = [each for each in participants if each.name]
-    theirs = [each for each in named if each.id is not None and is_customer(each.id)]
+    theirs = [
+        each for each in named if each.id and len(each.id) <= LONGEST_ID and is_customer(each.id)
+    ]
     return text((theirs or named)[0].name) if named else None

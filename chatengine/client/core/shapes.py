@@ -15,15 +15,19 @@ from chatengine.moments import from_ms
 from chatengine.status import Status
 
 __all__ = [
+    "Change",
     "Connection",
     "ConnectionState",
     "ConversationEntry",
+    "ConversationsChanged",
     "Counters",
     "Message",
     "MessageKind",
+    "MessagesChanged",
     "Origin",
     "Send",
     "Source",
+    "TypingChanged",
     "Way",
 ]
 
@@ -108,8 +112,7 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
 class ConversationEntry(Struct, frozen=True, kw_only=True):
     """One line of the list.
 
-    `preview` and `last_message_ms` are None before any message is known; `name` is the customer's,
-    `unread` None where no source counts.
+    `preview` and `last_message_ms` are None before any message is known; `name` is the customer's.
     """
 
     id: str
@@ -119,7 +122,6 @@ class ConversationEntry(Struct, frozen=True, kw_only=True):
     name: str | None = None
     last_message_ms: int | None = None
     preview: str | None = None
-    unread: int | None = None
 
     def to_snapshot(self) -> dict[str, Any]:
         """What the adapter protocol shows of it."""
@@ -185,3 +187,22 @@ class Send(Struct, frozen=True, kw_only=True):
     reply_to: str | None
     due_ms: int
     way: Way | None = None
+
+
+class MessagesChanged(Struct, frozen=True):
+    """A conversation's messages show otherwise than before."""
+
+    conversation_id: str
+
+
+class TypingChanged(Struct, frozen=True):
+    """Others began or ended typing in a conversation."""
+
+    conversation_id: str
+
+
+class ConversationsChanged(Struct, frozen=True):
+    """The list of conversations shows otherwise than before."""
+
+
+Change = MessagesChanged | TypingChanged | ConversationsChanged

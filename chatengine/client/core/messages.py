@@ -1,0 +1,368 @@
+"""Which copies are one message, what it shows, and its status, whatever the order of arrival.
+
+A message has names: its id, the provider's id, and, until a provider id is known, the sender's own
+(client) id within its conversation. Copies that share a name are one message (C-MSG-3, C-MSG-4);
+what stood apart is united when a copy, or `messageSent`, tells that it is one.
+
+A copy that has a provider id only *claims* its client id: the same client id sent twice became
+two messages, and claims never unite. What goes by the client id itself, the user's own send, is not
+shown beside a message that claims it (C-SND-2), and what befell it holds for those that claim it.
+
+A status is the greatest that was seen under any name of a message (C-STA-1, C-STA-3). One that
+comes first waits under its name as an entry without a copy (C-STA-2).
+
+Nothing here depends on the order of arrival: names only unite, copies of one origin are compared in
+a total order, statuses are joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from chatengine.client.core.bounds import Bounds
+from chatengine.client.core.mapping import provider_name
+from chatengine.client.core.reading import Malformed
+from chatengine.client.core.shapes import Message, Origin
+from chatengine.client.core.timeline import Timeline
+from chatengine.status import Status
+
+__all__ = ["Messages"]
+
+ClientName = tuple[str, str]  # conversation, client id
+Name = str | ClientName
+
+_MOST_NAMES: Final = 16
+"""A message has three or four. Names without end would be memory without end."""
+
+_PENDING: Final = Status.PENDING
+_FAILED: Final = Status.FAILED
+_SENT: Final = Status.SENT
+
+
+class _Entry:
+    """One message: all that is known of it, and how it stands in its timeline, if it does.
+
+    Of its `names` some are `clients`. `copies` has the best copy of each origin, the greatest
+    origin first. `reason` is why it failed: a server's word (1, text) above our own (0, text).
+    """
+
+    __slots__ = ("claims", "clients", "copies", "names", "reason", "shown", "status")
+
+    def __init__(self) -> None:
+        self.names: list[Name] = []
+        self.clients: tuple[ClientName, ...] = ()
+        self.claims: tuple[ClientName, ...] = ()
+        self.copies: list[Message] = []
+        self.status = _PENDING
+        self.reason: tuple[int, str] | None = None
+        self.shown: Message | None = None
+
+    @property
+    def has_provider(self) -> bool:
+        """Whether its provider id is known; of two copies the one that has it is the better."""
+        return any(copy.external_id is not None for copy in self.copies)
+
+    def go_by(self, names: list[Name]) -> None:
+        """Add names."""
+        self.names += names
+        self.clients += tuple(name for name in names if isinstance(name, tuple))
+
+    def take(self, copy: Message) -> bool:
+        """Keep a copy if it is the best of its origin; returns whether anything is new."""
+        risen = copy.status > self.status
+        if risen:
+            self.status = copy.status
+        for index, known in enumerate(self.copies):
+            if known.origin is copy.origin:
+                if copy == known or _version(copy) <= _version(known):
+                    return risen
+                self.copies[index] = copy
+                return True
+        self.copies.append(copy)
+        self.copies.sort(key=_origin, reverse=True)
+        return True
+
+
+class Messages:
+    """The messages of the conversations that are tracked; those of others are not kept.
+
+    `changed` collects the conversations whose messages show otherwise than before, `revision`
+    counts whatever was news, `early_dropped` the statuses given up waiting for their message.
+    """
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._names: dict[Name, _Entry] = {}
+        self._claimers: dict[ClientName, dict[_Entry, None]] = {}
+        self._early: dict[_Entry, None] = {}
+        self.timelines: dict[str, Timeline] = {}
+        self.changed: set[str] = set()
+        self.revision = 0
+        self.early_dropped = 0
+
+    def track(self, conversation_id: str) -> Timeline:
+        """Keep a conversation's messages from now on."""
+        return self.timelines.setdefault(conversation_id, Timeline())
+
+    def forget(self, conversation_id: str) -> None:
+        """Give a conversation's messages up."""
+        timeline = self.timelines[conversation_id]
+        while len(timeline):
+            self._forget(self._shown_as(timeline.oldest))
+        del self.timelines[conversation_id]
+
+    def add(self, copy: Message) -> None:
+        """Take a copy in, where its conversation is tracked; `Malformed` past 16 names."""
+        if copy.conversation_id not in self.timelines:
+            return
+        name = provider_name(copy.id)
+        names: list[Name] = [name]
+        provider, client = copy.external_id, copy.client_id
+        if provider is not None and provider != name:
+            names.append(provider)
+        if client is not None and provider is None:
+            names.append((copy.conversation_id, client))
+        entry, grown = self._entry(names)
+        if client is not None and provider is not None:
+            grown |= self._claim(entry, (copy.conversation_id, client))
+        if not entry.copies:
+            self._early.pop(entry, None)
+        if entry.take(copy) or grown:
+            self._refresh(entry)
+
+    def raise_status(self, name: str, status: Status) -> None:
+        """Take in a status under an id or provider id, now or when its message comes."""
+        entry, _ = self._entry([provider_name(name)])
+        if status > entry.status:
+            entry.status = status
+            self._refresh(entry)
+            self.revision += not entry.copies
+        while len(self._early) > self._bounds.early_statuses:
+            self._forget(next(iter(self._early)))
+            self.early_dropped += 1
+
+    def send_status(self, conversation_id: str, client_id: str) -> Status | None:
+        """The status of an own send, None for an unknown one."""
+        entry = self._names.get((conversation_id, client_id))
+        return None if entry is None else entry.status
+
+    def hand_over(self, conversation_id: str, client_id: str, message_id: str) -> None:
+        """The send `client_id` was handed to the provider as `message_id`: it is sent.
+
+        `Malformed` if it was handed over as more messages than can be.
+        """
+        own, name = (conversation_id, client_id), provider_name(message_id)
+        if own in self._names and name == message_id:
+            entry, grown = self._entry([own, name])
+        else:
+            entry, _ = self._entry([name])
+            grown = own in self._names and self._claim(entry, own)
+        self.revision += grown
+        if grown:
+            self._early.pop(entry, None)
+            self._refresh(entry)
+        self.raise_status(message_id, _SENT)
+
+    def fail(self, conversation_id: str, client_id: str, reason: tuple[int, str]) -> None:
+        """An own send failed; `reason` as in an entry. One that is not known changes nothing."""
+        entry = self._names.get((conversation_id, client_id))
+        if entry is not None:
+            entry.reason = max(entry.reason or reason, reason)
+            entry.status = max(entry.status, _FAILED)
+            self._refresh(entry)
+
+    def _entry(self, names: list[Name]) -> tuple[_Entry, bool]:
+        """The one entry under all of the names, and whether an entry has grown into it."""
+        found = self._names.get(names[0])
+        if found is not None and len(names) == 1:
+            return found, False
+        known = list({id(each): each for name in names if (each := self._names.get(name))}.values())
+        new = [name for name in names if name not in self._names]
+        if sum(len(each.names) for each in known) + len(new) > _MOST_NAMES:
+            raise Malformed(f"a message of more than {_MOST_NAMES} names")
+        if known:
+            entry, *others = known
+        else:
+            entry, others = _Entry(), []
+            self._early[entry] = None
+        for other in others:
+            self._unite(entry, other)
+        for name in new:
+            self._names[name] = entry
+        entry.go_by(new)
+        return entry, bool(known and (others or new))
+
+    def _unite(self, entry: _Entry, other: _Entry) -> None:
+        """Make one of two that were found to be the same message."""
+        self._show(other, None)
+        for name in other.names:
+            self._names[name] = entry
+        for client in other.claims:
+            del self._claimers[client][other]
+            self._claimers[client][entry] = None
+        entry.go_by(other.names)
+        entry.claims = tuple(dict.fromkeys(entry.claims + other.claims))
+        for copy in other.copies:
+            entry.take(copy)
+        entry.status = max(entry.status, other.status)
+        if other.reason is not None:
+            entry.reason = max(entry.reason or other.reason, other.reason)
+        self._early.pop(other, None)
+        if other.copies or other.claims:
+            self._early.pop(entry, None)
+
+    def _claim(self, entry: _Entry, client: ClientName) -> bool:
+        """Let an entry claim a client id; returns whether it is a new claim."""
+        if client in entry.claims:
+            return False
+        claimers = self._claimers.setdefault(client, {})
+        bare = sum(not each.copies for each in claimers) if not entry.copies else 0
+        if max(len(entry.claims), bare) >= _MOST_NAMES:
+            raise Malformed(f"more than {_MOST_NAMES} claims")
+        claimers[entry] = None
+        entry.claims += (client,)
+        return True
+
+    def _refresh(self, entry: _Entry) -> None:
+        """Show an entry as it is now, and those to whom it matters."""
+        self._show(entry, self._render(entry))
+        for client in entry.claims:
+            own = self._names.get(client)
+            if own is not None:
+                self._show(own, self._render(own))
+        for client in entry.clients:
+            for claimer in self._claimers.get(client, ()):
+                self._show(claimer, self._render(claimer))
+        if entry.shown is not None:
+            timeline = self.timelines[entry.shown.conversation_id]
+            while timeline.weight > self._bounds.messages:
+                self._forget(self._shown_as(timeline.oldest))
+
+    def _render(self, entry: _Entry) -> Message | None:
+        """What the user sees of an entry, None for nothing."""
+        copies = entry.copies
+        if not copies or copies[0].conversation_id not in self.timelines:
+            return None
+        status, reason = entry.status, entry.reason
+        best = copies[0]
+        if entry.claims or entry.clients:
+            if self._is_claimed(entry):
+                return None
+            for relative in self._relatives(entry):
+                status = max(status, relative.status)
+                reason = max(filter(None, (reason, relative.reason)), default=None)
+        elif len(copies) == 1 and best.status is status and best.error_message is None:
+            return best
+        return _merged(entry, status, reason)
+
+    def _is_claimed(self, entry: _Entry) -> bool:
+        """Whether a send is known as the message, or messages, that it became."""
+        return not entry.has_provider and any(
+            claimer.copies and claimer is not entry
+            for client in entry.clients
+            for claimer in self._claimers.get(client, ())
+        )
+
+    def _relatives(self, entry: _Entry) -> Iterator[_Entry]:
+        """Whose status holds for an entry: its send's, and what a send became but is not seen."""
+        for client in entry.claims:
+            if client in self._names:
+                yield self._names[client]
+        if not entry.has_provider:
+            for client in entry.clients:
+                yield from (each for each in self._claimers.get(client, ()) if not each.copies)
+
+    def _show(self, entry: _Entry, new: Message | None) -> None:
+        """Let an entry's timeline show `new` from now on."""
+        old = entry.shown
+        if new == old:
+            return
+        entry.shown = new
+        self.revision += 1
+        if old is not None and new is not None and _place(old) == _place(new):
+            self.timelines[new.conversation_id].replace(old, new)
+            self.changed.add(new.conversation_id)
+            return
+        if old is not None:
+            self.timelines[old.conversation_id].remove(old)
+            self.changed.add(old.conversation_id)
+        if new is not None:
+            self.timelines[new.conversation_id].add(new)
+            self.changed.add(new.conversation_id)
+
+    def _shown_as(self, message: Message) -> _Entry:
+        return self._names[provider_name(message.id)]
+
+    def _forget(self, entry: _Entry) -> None:
+        """Give an entry up, with the send that only it stands for, and what only it stood for."""
+        self._show(entry, None)
+        self._early.pop(entry, None)
+        for name in entry.names:
+            del self._names[name]
+        for client in entry.claims:
+            del self._claimers[client][entry]
+            if not self._claimers[client]:
+                del self._claimers[client]
+            own = self._names.get(client)
+            if own is not None and own.shown is None:
+                self._forget(own)
+        for client in entry.clients:
+            for claimer in list(self._claimers.get(client, ())):
+                if not claimer.copies:
+                    self._forget(claimer)
+
+
+def _merged(entry: _Entry, status: Status, reason: tuple[int, str] | None) -> Message:
+    """The best copy, with what only lesser ones know, and the status of all."""
+    best = entry.copies[0]
+    known: dict[str, Any] = {}
+    for field in _FILLED:
+        values = (getattr(copy, field) for copy in entry.copies)
+        known[field] = next((value for value in values if value is not None), None)
+    if known["client_id"] is None:
+        known["client_id"] = min((name for _, name in entry.clients + entry.claims), default=None)
+    if status is not _FAILED:
+        known["error_message"] = None
+    elif known["error_message"] is None and reason is not None:
+        known["error_message"] = reason[1]
+    return replace(best, status=status, **known)
+
+
+_FILLED: Final = (
+    "external_id",
+    "client_id",
+    "media_url",
+    "reply_to_id",
+    "sent_by_user_id",
+    "error_message",
+)
+
+
+def _place(message: Message) -> tuple[str, int, str]:
+    return message.conversation_id, message.created_ms, message.id
+
+
+def _origin(copy: Message) -> Origin:
+    return copy.origin
+
+
+def _version(copy: Message) -> tuple[Any, ...]:
+    """A total order of the copies of one origin that differ in more than their status.
+
+    A row whose text was too long for its change comes without it, so a text wins over none.
+    """
+    return (
+        copy.external_id is not None,
+        copy.body != "",
+        copy.updated_ms,
+        copy.created_ms,
+        copy.body,
+        *(getattr(copy, field) or "" for field in _FILLED),
+        copy.id,
+        copy.type,
+        copy.is_outgoing,
+        copy.conversation_id,
+    )
