@@ -178,7 +178,7 @@ class Database:
         read = _read(table, given)
         row = {column.name: self._value(contents, column, read) for column in table.columns}
         _check_nulls(table, row)
-        if any(_same(row, change.record or {}, on) for change in planned.values()):
+        if _among(planned, table, row, on):
             if conflict == "merge":
                 raise DatabaseError(
                     "21000", "ON CONFLICT DO UPDATE command cannot affect row a second time"
@@ -286,6 +286,15 @@ def _known(contents: _Contents, row: Row, on: tuple[str, ...]) -> Row | None:
     if on == contents.table.primary_key:
         return contents.rows.get(contents.table.key(row))
     return next((each for each in contents.rows.values() if _same(row, each, on)), None)
+
+
+def _among(
+    planned: Mapping[tuple[Any, ...], Change], table: Table, row: Row, on: tuple[str, ...]
+) -> bool:
+    """Whether a row collides with one that the same statement brings."""
+    if on == table.primary_key:
+        return table.key(row) in planned
+    return any(_same(row, change.record or {}, on) for change in planned.values())
 
 
 def _same(row: Row, other: Row, on: tuple[str, ...]) -> bool:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from fakes.environment import Secret
 
-__all__ = ["SHORTEST_SECRET", "Claims", "Keys", "TokenProblem"]
+__all__ = ["SHORTEST_SECRET", "Claims", "Keys", "Problem", "TokenProblem"]
 
 SHORTEST_SECRET: Final = 32
 """Characters: HS256 wants 256 bits (RFC 7518, 3.2), and so does Supabase."""

@@ -145,7 +145,12 @@ CONTRACT: Final = (
             _CREATED,
             Column("updated_at", "timestamptz", nullable=False, generated="now"),
         ),
+        primary_key=("id", "workspace_id"),
         workspace_column="workspace_id",
     ),
 )
-"""The tables of the contract, section 6. A conversation's id may be a JID, so it is text."""
+"""The tables of the contract, section 6.
+
+A conversation's id may be a JID, so it is text; and as two workspaces may talk to one customer, it
+takes the workspace to tell their conversations apart.
+"""

@@ -67,6 +67,11 @@ def is_text(type_name: str) -> bool:
     return type_name in _TEXTS
 
 
+def sql_name(type_name: str) -> str:
+    """Return the name of a type in Postgres' sentences."""
+    return _SQL_NAMES.get(type_name, type_name)
+
+
 def read_text(type_name: str, text: str) -> Any:
     """Read a value as Postgres reads a literal; raises `DatabaseError` (22P02, 22003, 22007)."""
     inner = element(type_name)
@@ -109,8 +114,7 @@ def no_operator(type_name: str, symbol: str) -> DatabaseError:
 
 
 def _syntax(type_name: str, text: str, code: str = "22P02") -> DatabaseError:
-    name = _SQL_NAMES.get(type_name, type_name)
-    return DatabaseError(code, f'invalid input syntax for type {name}: "{text}"')
+    return DatabaseError(code, f'invalid input syntax for type {sql_name(type_name)}: "{text}"')
 
 
 def _text(_: str, text: str) -> str:
@@ -123,8 +127,8 @@ def _integer(type_name: str, text: str) -> int:
     value = int(text)
     edge = 1 << (_INTEGERS[type_name] - 1)
     if not -edge <= value < edge:
-        name = _SQL_NAMES[type_name]
-        raise DatabaseError("22003", f'value "{text}" is out of range for type {name}')
+        sql = sql_name(type_name)
+        raise DatabaseError("22003", f'value "{text}" is out of range for type {sql}')
     return value
 
 
