@@ -13,6 +13,7 @@ from harness import doctor as diagnosis
 from harness import fakes as foreground
 from harness import load as loading
 from harness.exits import CouldNotRun
+from harness.proxy import proxy
 from reports import page, record, summary, thresholds
 from reports.files import ReportError
 
@@ -163,6 +164,9 @@ def fakes(
     foreground.run(
         foreground.Plan(host, chatengine_port, evolution_port, instances, cors, folder, verbose)
     )
+
+
+main.add_command(proxy)
 
 
 @main.command()

@@ -42,6 +42,7 @@ from fakes.network.schedule import (
     Slice,
     Swap,
     Trigger,
+    checked,
     to_json,
 )
 from fakes.network.stats import Both, ConnectionInfo, Stats
@@ -80,6 +81,7 @@ __all__ = [
     "Stats",
     "Swap",
     "Trigger",
+    "checked",
     "parse_listen",
     "parse_target",
     "read_schedule",

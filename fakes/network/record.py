@@ -57,7 +57,7 @@ def read_schedule(text: bytes) -> Schedule:
             return replay(msgspec.json.Decoder(Entry).decode_lines(text))
         return msgspec.json.decode(text, type=Schedule)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ScheduleError(f"the schedule is none: {error}") from None
+        raise ScheduleError(f"the schedule cannot be used: {error}") from None
 
 
 def _is_log(text: bytes) -> bool:

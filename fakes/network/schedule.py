@@ -229,10 +229,11 @@ class OnFrame(_Part, frozen=True, kw_only=True, tag_field="at", tag="frame"):
     before: bool = False
 
     def __post_init__(self) -> None:
+        f"{self.prefix}{self.contains}".encode()  # half a surrogate pair is a ValueError
         try:
             re.compile(self.regex or "")
         except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"regex is none: {error}") from None
+            raise ValueError(f"regex cannot be used: {error}") from None
 
 
 Trigger: TypeAlias = AfterBytes | OnFrame
@@ -292,4 +293,4 @@ def checked(schedule: Schedule) -> Schedule:
     try:
         return msgspec.convert(msgspec.to_builtins(schedule), Schedule)
     except msgspec.ValidationError as error:
-        raise ScheduleError(f"the schedule is none: {error}") from None
+        raise ScheduleError(f"the schedule cannot be used: {error}") from None
