@@ -14,6 +14,7 @@ __all__ = ["NoParse", "Scanner", "read"]
 T = TypeVar("T")
 
 _END: Final = "end of input"
+_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _DEEPEST: Final = 100
 """Nested conditions; PostgREST has no such limit, but no client writes a dozen."""
 
@@ -172,5 +173,5 @@ class Scanner:
 def _escaped(text: str) -> str:
     """Write a text as Haskell's `show` does within quotes."""
     return "".join(
-        "\\" + c if c in '"\\' else c if " " <= c <= "~" else f"\\{ord(c)}" for c in text
+        _ESCAPES.get(each) or (each if " " <= each <= "~" else f"\\{ord(each)}") for each in text
     )
