@@ -251,7 +251,8 @@ class RealtimeSource:
                 case WSMsgType.BINARY:
                     self._core.malformed += 1
                 case _:
-                    break
+                    raise _Ended(Trouble(refusals.broken(socket.close_code), refused=False))
+        raise _Ended(Trouble(refusals.closed(socket.close_code), refused=False))
 
     async def _converse(self, socket: _Socket, reader: asyncio.Task[None]) -> None:
         while True:
@@ -264,7 +265,6 @@ class RealtimeSource:
                 return
             if reader.done():
                 reader.result()
-                raise _Ended(Trouble(refusals.closed(socket.close_code), refused=False))
             if self._core.unanswered:
                 raise _Ended(Trouble("Supabase did not answer a heartbeat", refused=False))
             if self._core.wants_token(_now_ms()):

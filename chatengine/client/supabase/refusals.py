@@ -3,10 +3,12 @@
 The server's own words are data from outside: one line of them is quoted, cut short.
 """
 
+import os
 from typing import Final
 
 __all__ = [
     "MISMATCH",
+    "broken",
     "closed",
     "handshake",
     "join",
@@ -64,8 +66,9 @@ def handshake(status: int) -> str:
 
 def unreachable(error: Exception) -> str:
     """The sentence for a server that no connection to could be had."""
-    why = getattr(error, "strerror", None) or type(error).__name__
-    return f"Supabase cannot be reached ({quoted(str(why))}): check its URL and the network"
+    number = getattr(error, "errno", None) or 0
+    why = os.strerror(number) if number > 0 else type(error).__name__
+    return f"Supabase cannot be reached ({why}): check its URL and the network"
 
 
 def closed(code: int | None) -> str:
@@ -73,6 +76,11 @@ def closed(code: int | None) -> str:
     if code is None or code == _NO_CLOSE_FRAME:
         return "the connection to Supabase broke"
     return f"Supabase closed the connection ({code})"
+
+
+def broken(code: int | None) -> str:
+    """The sentence for a connection that was ended here, with the close code it was ended with."""
+    return f"Supabase sent what is no WebSocket message, or one without end ({code})"
 
 
 def join(reason: str) -> str:
