@@ -58,8 +58,8 @@ def authenticate(request: web.Request, keys: Keys, now: float) -> Claims:
             "No API key found in request", "No `apikey` request header or url param was found."
         )
     claims = _api_key(key, keys, now)
-    scheme, space, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    if scheme.lower() == "bearer" and space:
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    if scheme.lower() == "bearer":
         claims = _bearer(token.strip(), keys, now)
     if claims.role not in ROLES:
         raise unknown_role(claims.role)

@@ -57,10 +57,7 @@ def _rows(body: bytes, content_type: str) -> tuple[Row, ...]:
     media_type = content_type.partition(";")[0].strip().lower() or _JSON
     if media_type == _JSON:
         return _json_rows(body)
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        raise bad_body("Empty or invalid json") from None
+    text = body.decode(errors="replace")
     match media_type:
         case "text/csv":
             return _csv_rows(text)

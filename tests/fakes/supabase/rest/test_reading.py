@@ -1,4 +1,4 @@
-"""Reading rows over HTTP: filters, order, shapes, ranges, counts and what is wrong with a request."""
+"""Reading rows over HTTP: filters, order, shapes, ranges, counts and refusals."""
 
 from __future__ import annotations
 
@@ -334,5 +334,8 @@ async def test_a_role_without_a_right_is_refused(world: World) -> None:
     assert (anonymous.status, anonymous.rows["code"]) == (401, "42501")
     assert anonymous.headers["WWW-Authenticate"] == "Bearer"
     somebody = await world.get("things", Authorization=f"Bearer {world.user_token()}")
-    assert (somebody.status, somebody.rows["message"]) == (403, "permission denied for table things")
+    assert (somebody.status, somebody.rows["message"]) == (
+        403,
+        "permission denied for table things",
+    )
     assert "WWW-Authenticate" not in somebody.headers
