@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from chatengine.client.core.bounds import Bounds
@@ -42,30 +43,28 @@ _FAILED: Final = Status.FAILED
 _SENT: Final = Status.SENT
 
 
-class _Entry:
+# gc=False: no entry leads back to itself, and there are many.
+class _Entry(Struct, eq=False, gc=False):
     """One message: all that is known of it, and how it stands in its timeline, if it does.
 
     Of its `names` some are `clients`. `copies` has the best copy of each origin, the greatest
     origin first. `reason` is why it failed: a server's word (1, text) above our own (0, text).
     """
 
-    __slots__ = ("claims", "clients", "copies", "names", "reason", "shown", "status")
-
-    def __init__(self) -> None:
-        self.names: list[Name] = []
-        self.clients: tuple[ClientName, ...] = ()
-        self.claims: tuple[ClientName, ...] = ()
-        self.copies: list[Message] = []
-        self.status = _PENDING
-        self.reason: tuple[int, str] | None = None
-        self.shown: Message | None = None
+    names: tuple[Name, ...]
+    clients: tuple[ClientName, ...] = ()
+    claims: tuple[ClientName, ...] = ()
+    copies: tuple[Message, ...] = ()
+    status: Status = _PENDING
+    reason: tuple[int, str] | None = None
+    shown: Message | None = None
 
     @property
     def has_provider(self) -> bool:
         """Whether its provider id is known; of two copies the one that has it is the better."""
         return any(copy.external_id is not None for copy in self.copies)
 
-    def go_by(self, names: list[Name]) -> None:
+    def go_by(self, names: tuple[Name, ...]) -> None:
         """Add names."""
         self.names += names
         self.clients += tuple(name for name in names if isinstance(name, tuple))
@@ -75,14 +74,15 @@ class _Entry:
         risen = copy.status > self.status
         if risen:
             self.status = copy.status
-        for index, known in enumerate(self.copies):
+        for known in self.copies:
             if known.origin is copy.origin:
                 if copy == known or _version(copy) <= _version(known):
                     return risen
-                self.copies[index] = copy
+                self.copies = tuple(copy if each is known else each for each in self.copies)
                 return True
-        self.copies.append(copy)
-        self.copies.sort(key=_origin, reverse=True)
+        self.copies = (*self.copies, copy)
+        if len(self.copies) > 1:
+            self.copies = tuple(sorted(self.copies, key=_origin, reverse=True))
         return True
 
 
@@ -98,20 +98,21 @@ class Messages:
         self._names: dict[Name, _Entry] = {}
         self._claimers: dict[ClientName, dict[_Entry, None]] = {}
         self._early: dict[_Entry, None] = {}
-        self.timelines: dict[str, Timeline] = {}
+        self.timelines: dict[str, Timeline[_Entry]] = {}
         self.changed: set[str] = set()
         self.revision = 0
         self.early_dropped = 0
 
-    def track(self, conversation_id: str) -> Timeline:
+    def track(self, conversation_id: str) -> None:
         """Keep a conversation's messages from now on."""
-        return self.timelines.setdefault(conversation_id, Timeline())
+        if conversation_id not in self.timelines:
+            self.timelines[conversation_id] = Timeline()
 
     def forget(self, conversation_id: str) -> None:
         """Give a conversation's messages up."""
         timeline = self.timelines[conversation_id]
         while len(timeline):
-            self._forget(self._shown_as(timeline.oldest))
+            self._forget(timeline.oldest)
         del self.timelines[conversation_id]
 
     def add(self, copy: Message) -> None:
@@ -119,30 +120,39 @@ class Messages:
         if copy.conversation_id not in self.timelines:
             return
         name = provider_name(copy.id)
-        names: list[Name] = [name]
+        names: tuple[Name, ...] = (name,)
         provider, client = copy.external_id, copy.client_id
         if provider is not None and provider != name:
-            names.append(provider)
+            names = (name, provider)
         if client is not None and provider is None:
-            names.append((copy.conversation_id, client))
+            names = (name, (copy.conversation_id, client))
         entry, grown = self._entry(names)
         if client is not None and provider is not None:
             grown |= self._claim(entry, (copy.conversation_id, client))
-        if not entry.copies:
-            self._early.pop(entry, None)
+        if entry in self._early:
+            del self._early[entry]
         if entry.take(copy) or grown:
             self._refresh(entry)
 
     def raise_status(self, name: str, status: Status) -> None:
         """Take in a status under an id or provider id, now or when its message comes."""
-        entry, _ = self._entry([provider_name(name)])
+        name = provider_name(name)
+        entry = self._names.get(name)
+        if entry is None:
+            entry = self._wait(name)
         if status > entry.status:
             entry.status = status
+            self.revision += 1
             self._refresh(entry)
-            self.revision += not entry.copies
-        while len(self._early) > self._bounds.early_statuses:
+
+    def _wait(self, name: Name) -> _Entry:
+        """Keep what is told under a name for the message to come; only so many can wait."""
+        entry = self._names[name] = _Entry((name,))
+        self._early[entry] = None
+        if len(self._early) > self._bounds.early_statuses:
             self._forget(next(iter(self._early)))
             self.early_dropped += 1
+        return entry
 
     def send_status(self, conversation_id: str, client_id: str) -> Status | None:
         """The status of an own send, None for an unknown one."""
@@ -155,16 +165,19 @@ class Messages:
         `Malformed` if it was handed over as more messages than can be.
         """
         own, name = (conversation_id, client_id), provider_name(message_id)
-        if own in self._names and name == message_id:
-            entry, grown = self._entry([own, name])
+        self.raise_status(name, _SENT)
+        if own not in self._names:
+            return
+        if name == message_id:
+            entry, grown = self._entry((own, name))
+        elif len(self._claimers.get(own, ())) < _MOST_NAMES:
+            entry, grown = self._names[name], self._claim(self._names[name], own)
         else:
-            entry, _ = self._entry([name])
-            grown = own in self._names and self._claim(entry, own)
-        self.revision += grown
+            raise Malformed(f"a send handed over as more than {_MOST_NAMES} messages")
         if grown:
+            self.revision += 1
             self._early.pop(entry, None)
             self._refresh(entry)
-        self.raise_status(message_id, _SENT)
 
     def fail(self, conversation_id: str, client_id: str, reason: tuple[int, str]) -> None:
         """An own send failed; `reason` as in an entry. One that is not known changes nothing."""
@@ -174,20 +187,18 @@ class Messages:
             entry.status = max(entry.status, _FAILED)
             self._refresh(entry)
 
-    def _entry(self, names: list[Name]) -> tuple[_Entry, bool]:
+    def _entry(self, names: tuple[Name, ...]) -> tuple[_Entry, bool]:
         """The one entry under all of the names, and whether an entry has grown into it."""
-        found = self._names.get(names[0])
-        if found is not None and len(names) == 1:
+        if len(names) == 1:
+            found = self._names.get(names[0])
+            if found is None:
+                found = self._names[names[0]] = _Entry(names)
             return found, False
-        known = list({id(each): each for name in names if (each := self._names.get(name))}.values())
-        new = [name for name in names if name not in self._names]
+        known = dict.fromkeys(self._names[name] for name in names if name in self._names)
+        new = tuple(name for name in names if name not in self._names)
         if sum(len(each.names) for each in known) + len(new) > _MOST_NAMES:
             raise Malformed(f"a message of more than {_MOST_NAMES} names")
-        if known:
-            entry, *others = known
-        else:
-            entry, others = _Entry(), []
-            self._early[entry] = None
+        entry, *others = known or (_Entry(()),)
         for other in others:
             self._unite(entry, other)
         for name in new:
@@ -218,11 +229,9 @@ class Messages:
         """Let an entry claim a client id; returns whether it is a new claim."""
         if client in entry.claims:
             return False
-        claimers = self._claimers.setdefault(client, {})
-        bare = sum(not each.copies for each in claimers) if not entry.copies else 0
-        if max(len(entry.claims), bare) >= _MOST_NAMES:
-            raise Malformed(f"more than {_MOST_NAMES} claims")
-        claimers[entry] = None
+        if len(entry.claims) == _MOST_NAMES:
+            raise Malformed(f"a message of more than {_MOST_NAMES} sends")
+        self._claimers.setdefault(client, {})[entry] = None
         entry.claims += (client,)
         return True
 
@@ -239,7 +248,7 @@ class Messages:
         if entry.shown is not None:
             timeline = self.timelines[entry.shown.conversation_id]
             while timeline.weight > self._bounds.messages:
-                self._forget(self._shown_as(timeline.oldest))
+                self._forget(timeline.oldest)
 
     def _render(self, entry: _Entry) -> Message | None:
         """What the user sees of an entry, None for nothing."""
@@ -254,8 +263,8 @@ class Messages:
             for relative in self._relatives(entry):
                 status = max(status, relative.status)
                 reason = max(filter(None, (reason, relative.reason)), default=None)
-        elif len(copies) == 1 and best.status is status and best.error_message is None:
-            return best
+        elif len(copies) == 1 and best.error_message is None and reason is None:
+            return best if best.status is status else replace(best, status=status)
         return _merged(entry, status, reason)
 
     def _is_claimed(self, entry: _Entry) -> bool:
@@ -282,19 +291,16 @@ class Messages:
             return
         entry.shown = new
         self.revision += 1
-        if old is not None and new is not None and _place(old) == _place(new):
-            self.timelines[new.conversation_id].replace(old, new)
+        if new is not None and old is not None and _stays(old, new):
+            self.timelines[new.conversation_id].stale()
             self.changed.add(new.conversation_id)
             return
         if old is not None:
             self.timelines[old.conversation_id].remove(old)
             self.changed.add(old.conversation_id)
         if new is not None:
-            self.timelines[new.conversation_id].add(new)
+            self.timelines[new.conversation_id].add(entry, new)
             self.changed.add(new.conversation_id)
-
-    def _shown_as(self, message: Message) -> _Entry:
-        return self._names[provider_name(message.id)]
 
     def _forget(self, entry: _Entry) -> None:
         """Give an entry up, with the send that only it stands for, and what only it stood for."""
@@ -341,8 +347,15 @@ _FILLED: Final = (
 )
 
 
-def _place(message: Message) -> tuple[str, int, str]:
-    return message.conversation_id, message.created_ms, message.id
+def _stays(old: Message, new: Message) -> bool:
+    """Whether a message keeps its place in its timeline, and counts the same there."""
+    return (
+        old.id == new.id
+        and old.created_ms == new.created_ms
+        and old.conversation_id == new.conversation_id
+        and old.body == new.body
+        and old.origin is new.origin
+    )
 
 
 def _origin(copy: Message) -> Origin:

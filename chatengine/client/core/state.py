@@ -176,8 +176,9 @@ class CrmState:
         )
         if self._messages.send_status(conversation_id, client_message_id) not in _MAY_BE_SENT:
             return False
+        self._messages.track(conversation_id)
+        self._messages.add(own)  # before it is kept: an unsent message is what keeps it
         self._attention.keep(conversation_id)
-        self._messages.add(own)
         self._sends.begin(own, now_ms)
         return True
 
