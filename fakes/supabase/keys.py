@@ -73,7 +73,7 @@ class Keys:
             "authenticated", int(now), int(now + ttl_s), workspace_id=workspace_id, sub=user_id
         )
 
-    def mint(self, role: str, issued: int, expires: int, **claims: object) -> str:
+    def mint(self, role: str | None, issued: int, expires: int, **claims: object) -> str:
         """Sign a token; a claim of None is left out, and one that is given again overrides."""
         everything = {"iss": "supabase", "role": role, "iat": issued, "exp": expires} | claims
         given = {name: value for name, value in everything.items() if value is not None}
