@@ -86,6 +86,10 @@ async def _look_at_webhook(options: Options) -> None:
 class _Nobody:
     """Receives and ignores."""
 
+    def on_known(self, payload: bytes) -> bool:
+        """Nothing is."""
+        return False
+
     def on_message(self, event: bytes) -> None:
         """Ignore it."""
 

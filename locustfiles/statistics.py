@@ -24,13 +24,10 @@ PUBLISH: Final = ("POST", "webhook, lag behind schedule")
 
 def feed(stats: RequestStats, seen: Ledger) -> None:
     """Add what was seen in the last second to Locust's statistics."""
-    deliveries = Histogram()
-    failures = 0
-    for second in seen.seconds.values():
-        deliveries.merge(second.latency)
-        failures += second.connect_failures
-    _extend(stats, DELIVERY, deliveries)
-    _extend(stats, CONNECT, seen.connect, failures)
+    seconds = seen.seconds.values()
+    for second in seconds:
+        _extend(stats, DELIVERY, second.latency)
+    _extend(stats, CONNECT, seen.connect, sum(second.connect_failures for second in seconds))
     _extend(stats, SUBSCRIBE, seen.subscribe)
     _extend(stats, RECONNECT, seen.reconnect)
     _extend(stats, PUBLISH, seen.publisher_lag, seen.publishing.refused + seen.publishing.unknown)

@@ -23,6 +23,7 @@ PACKET_TYPES: Final = 2
 _KNOWN: Final = 1024
 """Different messages on their way to subscribers at the same time; more are parsed again."""
 
+_NO_EVENT: Final = b"no event has these bytes"
 
 Route = tuple[int, str, int]
 """Run, conversation and stream."""
@@ -81,7 +82,7 @@ class Arrivals:
     __slots__ = ("_known", "_open", "last")
 
     def __init__(self) -> None:
-        self.last = Message(b"", 0)
+        self.last = Message(_NO_EVENT, 0)
         self._known: dict[bytes, Message] = {}
         self._open: list[Message] = []
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 class Deaf:
     """Receives nothing: the connection is not to come about."""
 
+    def on_known(self, payload: bytes) -> bool:
+        return False
+
     def on_message(self, event: bytes) -> None:
         raise AssertionError(event)
 
