@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from fakes.together import Fake
 from harness import demo as demo_run
 from harness import doctor as diagnosis
 from harness import fakes as foreground
@@ -121,11 +122,26 @@ def load(agents: bool, wants_help: bool, locust_options: tuple[str, ...]) -> Non
     help="0: a free one.",
 )
 @click.option(
+    "--supabase-port",
+    default=4002,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="0: a free one.",
+)
+@click.option("--no-supabase", is_flag=True, help="ChatEngine and Evolution alone.")
+@click.option(
     "--evolution-port",
     default=4003,
     show_default=True,
     type=click.IntRange(0, 65535),
     help="0: a free one.",
+)
+@click.option(
+    "--proxy",
+    "proxied",
+    multiple=True,
+    type=click.Choice(["chatengine", "supabase", "evolution"]),
+    help="Put a fault proxy in front of that fake; may be given for each.",
 )
 @click.option(
     "--instances",
@@ -150,19 +166,35 @@ def load(agents: bool, wants_help: bool, locust_options: tuple[str, ...]) -> Non
 def fakes(
     host: str,
     chatengine_port: int,
+    supabase_port: int,
+    no_supabase: bool,
     evolution_port: int,
+    proxied: tuple[Fake, ...],
     instances: str,
     cors: str,
     folder: Path,
     verbose: bool,
 ) -> None:
-    """The fake ChatEngine and the fake WhatsApp provider, until Ctrl-C.
+    """The fake ChatEngine, Supabase and WhatsApp provider, over one set of data, until Ctrl-C.
 
-    The official socket.io-client connects to it. The secret is CHATENGINE_JWT_SECRET where that is
-    set, else a fresh one; it is written to FOLDER/secrets.env and never printed.
+    The official socket.io-client and supabase-js connect to them. Secrets are CHATENGINE_JWT_SECRET
+    and SUPABASE_JWT_SECRET where those are set, else fresh ones; with all keys they are written to
+    FOLDER/secrets.env and never printed.
     """
+    if no_supabase and "supabase" in proxied:
+        raise click.UsageError("--no-supabase leaves nothing to put a proxy in front of")
     foreground.run(
-        foreground.Plan(host, chatengine_port, evolution_port, instances, cors, folder, verbose)
+        foreground.Plan(
+            host=host,
+            chatengine_port=chatengine_port,
+            supabase_port=None if no_supabase else supabase_port,
+            evolution_port=evolution_port,
+            proxied=frozenset(proxied),
+            instances=instances,
+            cors=cors,
+            folder=folder,
+            verbose=verbose,
+        )
     )
 
 

@@ -60,6 +60,7 @@ def _fakes(instances: str, folder: Path, environment: Mapping[str, str]) -> Iter
         [
             *(sys.executable, "-m", "harness", "fakes", "--instances", instances),
             *("--chatengine-port", "0", "--evolution-port", "0", "--folder", str(folder)),
+            "--no-supabase",  # what is measured is ChatEngine
         ],
         env=environment,
         stdout=subprocess.PIPE,

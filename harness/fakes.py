@@ -1,6 +1,7 @@
 """`chatengine-harness fakes`: the fakes in the foreground, for a person or for a demo."""
 
 import asyncio
+import json
 import logging
 import os
 import secrets
@@ -12,11 +13,14 @@ from typing import NamedTuple
 import click
 import uvloop
 
+from chatengine.events import SOCKET_PATH
 from fakes.chatengine.settings import origins
+from fakes.control import ControlDoor
 from fakes.environment import Instance, Secret, SettingsError
 from fakes.logs import log_json_lines
 from fakes.serving import CouldNotListen, prepare_for_thousands, signalled
-from fakes.together import FakesSettings, RunningFakes, running_fakes
+from fakes.supabase.keys import SHORTEST_SECRET
+from fakes.together import Fake, FakesSettings, RunningFakes, running_fakes
 from harness.exits import CouldNotRun
 from locustfiles.options import OptionError, read_instances
 
@@ -28,7 +32,9 @@ class Plan(NamedTuple):
 
     host: str
     chatengine_port: int
+    supabase_port: int | None
     evolution_port: int
+    proxied: frozenset[Fake]
     instances: str
     cors: str
     folder: Path
@@ -40,11 +46,14 @@ def run(plan: Plan) -> None:
     log_json_lines(level=logging.INFO if plan.verbose else logging.ERROR)
     prepare_for_thousands()
     settings = FakesSettings(
-        secret=Secret(os.environ.get("CHATENGINE_JWT_SECRET") or secrets.token_urlsafe(32)),
+        secret=_secret("CHATENGINE_JWT_SECRET"),
+        supabase_secret=_supabase_secret(),
         instances=_instances(plan.instances),
         host=plan.host,
         chatengine_port=plan.chatengine_port,
+        supabase_port=plan.supabase_port,
         evolution_port=plan.evolution_port,
+        proxied=plan.proxied,
         cors_allowed_origins=origins(plan.cors),
         api_key=Secret(secrets.token_urlsafe(24)),
         folder=plan.folder,
@@ -64,19 +73,7 @@ def run(plan: Plan) -> None:
 async def _serve(settings: FakesSettings, folder: Path) -> None:
     async with signalled() as stop, running_fakes(settings) as running:
         secrets_file = folder / "secrets.env"
-        _write_secrets(
-            secrets_file,
-            {
-                "CHATENGINE_URL": running.chatengine.url,
-                "CHATENGINE_JWT_SECRET": settings.secret,
-                "CHATENGINE_CONTROL_URL": running.chatengine.control.url,
-                "CHATENGINE_CONTROL_TOKEN": running.chatengine.control.token,
-                "EVOLUTION_API_URL": running.evolution.url,
-                "EVOLUTION_API_KEY": settings.api_key,
-                "EVOLUTION_CONTROL_URL": running.evolution.control.url,
-                "EVOLUTION_CONTROL_TOKEN": running.evolution.control.token,
-            },
-        )
+        _write_secrets(secrets_file, _values(running, settings))
         try:
             click.echo(_introduction(running, settings, secrets_file))
             await stop.wait()
@@ -85,19 +82,55 @@ async def _serve(settings: FakesSettings, folder: Path) -> None:
     click.echo("Ended.")
 
 
+def _values(running: RunningFakes, settings: FakesSettings) -> dict[str, str]:
+    """The variables that a client, a test or a script needs; the anonymous key of the first
+    workspace by itself, those of all as JSON by workspace.
+    """
+    values = {
+        "CHATENGINE_URL": running.url_of("chatengine"),
+        "CHATENGINE_JWT_SECRET": settings.secret,
+        **_control("CHATENGINE", running.chatengine.control),
+        "EVOLUTION_API_URL": running.url_of("evolution"),
+        "EVOLUTION_API_KEY": settings.api_key,
+        **_control("EVOLUTION", running.evolution.control),
+    }
+    if running.supabase is not None:
+        keys = running.supabase.anon_keys
+        values |= {
+            "SUPABASE_URL": running.url_of("supabase"),
+            "SUPABASE_ANON_KEY": next(iter(keys.values())),
+            "SUPABASE_ANON_KEYS": json.dumps(keys),
+            "SUPABASE_SERVICE_ROLE_KEY": running.supabase.service_key,
+            "SUPABASE_JWT_SECRET": settings.supabase_secret,
+            **_control("SUPABASE", running.supabase.control),
+        }
+    for fake, proxy in running.proxies.items():
+        values |= _control(f"{fake.upper()}_PROXY", proxy.control)
+    return values
+
+
+def _control(name: str, door: ControlDoor) -> dict[str, str]:
+    return {f"{name}_CONTROL_URL": door.url, f"{name}_CONTROL_TOKEN": door.token}
+
+
 def _introduction(running: RunningFakes, settings: FakesSettings, secrets_file: Path) -> str:
     workspaces = ", ".join(f"{i} ({s.workspace_id})" for i, s in settings.instances.items())
     shown = workspaces if len(workspaces) < 200 else f"{len(settings.instances)} instances"
-    return "\n".join(
-        (
-            f"ChatEngine  {running.chatengine.url}  (Socket.IO at /api/ws)",
-            f"Evolution   {running.evolution.url}",
-            f"Control     {running.chatengine.control.url}, {running.evolution.control.url}",
-            f"Instances   {shown}",
-            f"Secrets     {secrets_file}  (set -a; . {secrets_file}; set +a)",
-            "Ctrl-C ends them.",
-        )
-    )
+    controls = [running.chatengine.control.url, running.evolution.control.url]
+    lines = [f"ChatEngine  {running.url_of('chatengine')}  (Socket.IO at {SOCKET_PATH})"]
+    if running.supabase is not None:
+        lines.append(f"Supabase    {running.url_of('supabase')}  (Realtime and REST)")
+        controls.insert(1, running.supabase.control.url)
+    lines.append(f"Evolution   {running.url_of('evolution')}")
+    lines.append(f"Control     {', '.join(controls)}")
+    for fake, proxy in running.proxies.items():
+        lines.append(f"Proxy       in front of {fake}, controlled at {proxy.control.url}")
+    lines += [
+        f"Instances   {shown}",
+        f"Secrets     {secrets_file}  (set -a; . {secrets_file}; set +a)",
+        "Ctrl-C ends them.",
+    ]
+    return "\n".join(lines)
 
 
 def _write_secrets(path: Path, values: Mapping[str, str]) -> None:
@@ -106,6 +139,19 @@ def _write_secrets(path: Path, values: Mapping[str, str]) -> None:
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.writelines(f"{name}={shlex.quote(str(value))}\n" for name, value in values.items())
+
+
+def _secret(name: str) -> Secret:
+    """The secret from the environment, else a fresh one."""
+    return Secret(os.environ.get(name) or secrets.token_urlsafe(32))
+
+
+def _supabase_secret() -> Secret:
+    """Supabase's secret; one that is too short for HS256 raises `CouldNotRun`."""
+    secret = _secret("SUPABASE_JWT_SECRET")
+    if len(secret) < SHORTEST_SECRET:
+        raise CouldNotRun(f"SUPABASE_JWT_SECRET has less than {SHORTEST_SECRET} characters")
+    return secret
 
 
 def _instances(text: str) -> dict[str, Instance]:

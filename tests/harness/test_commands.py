@@ -1,7 +1,9 @@
 """The command line as a person uses it: every command a process, its output, its exit code."""
 
 import asyncio
+import json
 import os
+import shlex
 import signal
 import stat
 import time
@@ -11,13 +13,16 @@ import aiohttp
 import pytest
 import socketio
 
+from chatengine.events import WEBHOOK_PATH
 from chatengine.tokens import TokenRules, mint
+from chatengine.webhooks import text_message
 from fakes.serving import listening_socket
 from harness.doctor import examine
 from reports import record
 from tests.processes import Ended, end, program, run_program
 
 SECRET = "a secret of thirty-two characters"
+FREE_PORTS = ("--chatengine-port", "0", "--supabase-port", "0", "--evolution-port", "0")
 
 
 async def harness(*arguments: str, env: dict[str, str] | None = None) -> Ended:
@@ -29,7 +34,16 @@ async def test_help_names_every_command_and_exit_code() -> None:
     """`--help` teaches: what there is, and what a command ends with."""
     told = await harness("--help")
     assert told.code == 0
-    for word in ("demo", "fakes", "load", "doctor", "report", "Exit codes: 0 pass"):
+    for word in (
+        "demo",
+        "fakes",
+        "load",
+        "doctor",
+        "report",
+        "proxy",
+        "watch",
+        "Exit codes: 0 pass",
+    ):
         assert word in told.out
 
 
@@ -84,7 +98,7 @@ async def test_a_missing_report_is_one_sentence(tmp_path: Path) -> None:
 async def test_fakes_serve_a_client_until_ctrl_c(tmp_path: Path) -> None:
     """They say where they are and where the secrets are, serve, and end with nothing left."""
     async with program(
-        *("harness", "fakes", "--chatengine-port", "0", "--evolution-port", "0"),
+        *("harness", "fakes", *FREE_PORTS),
         *("--folder", str(tmp_path / "private")),
         env={"CHATENGINE_JWT_SECRET": SECRET},
     ) as process:
@@ -104,6 +118,63 @@ async def test_fakes_serve_a_client_until_ctrl_c(tmp_path: Path) -> None:
     assert list((tmp_path / "private").iterdir()) == []
 
 
+async def test_fakes_serve_one_set_of_data_behind_proxies(tmp_path: Path) -> None:
+    """With the printed keys, and through the proxy, Supabase tells what ChatEngine was told."""
+    async with program(
+        *("harness", "fakes", *FREE_PORTS, "--proxy", "supabase"),
+        *("--folder", str(tmp_path / "private")),
+        env={"CHATENGINE_JWT_SECRET": SECRET},
+    ) as process:
+        assert process.stdout is not None
+        printed = await asyncio.wait_for(process.stdout.readuntil(b"Ctrl-C"), 40)
+        lines = (tmp_path / "private" / "secrets.env").read_text().splitlines()
+        values = {name: "".join(shlex.split(value)) for name, _, value in map(parted, lines)}
+        assert f"Supabase    {values['SUPABASE_URL']}".encode() in printed
+        assert values["SUPABASE_PROXY_CONTROL_URL"].encode() in printed
+        assert values["SUPABASE_ANON_KEY"].encode() not in printed
+        async with aiohttp.ClientSession() as session:
+            written = text_message(
+                instance="sales-1", remote_jid="1@s.whatsapp.net", key_id="K", text="Olá!", second=1
+            )
+            await session.post(values["CHATENGINE_URL"] + WEBHOOK_PATH, json=written)
+            assert await rows(session, values, values["SUPABASE_ANON_KEY"]) == ["Olá!"]
+            of_another = json.loads(values["SUPABASE_ANON_KEYS"])["w-2"]
+            assert await rows(session, values, of_another) == []
+            control = {"Authorization": f"Bearer {values['SUPABASE_PROXY_CONTROL_TOKEN']}"}
+            url = values["SUPABASE_PROXY_CONTROL_URL"]
+            await session.post(f"{url}/refuse", headers=control, data="{}")
+            await session.post(f"{url}/strike", headers=control, json={"fault": {"kind": "cut"}})
+            with pytest.raises(aiohttp.ClientError):
+                await rows(session, values, of_another)
+
+
+def parted(line: str) -> tuple[str, str, str]:
+    return line.partition("=")
+
+
+async def rows(session: aiohttp.ClientSession, values: dict[str, str], key: str) -> list[str]:
+    """The texts of the messages that a key shows."""
+    url = f"{values['SUPABASE_URL']}/rest/v1/messages?select=body"
+    async with session.get(url, headers={"apikey": key}) as answer:
+        return [row["body"] for row in await answer.json()]
+
+
+async def test_a_proxy_needs_something_behind_it() -> None:
+    """A proxy in front of a fake that does not run is a mistake."""
+    told = await harness("fakes", "--no-supabase", "--proxy", "supabase")
+    assert told.code == 2
+    assert "nothing to put a proxy in front of" in told.err
+
+
+async def test_a_short_supabase_secret_is_one_sentence(tmp_path: Path) -> None:
+    """What a secret has to have is said, and the secret is not."""
+    told = await harness(
+        *("fakes", *FREE_PORTS, "--folder", str(tmp_path)), env={"SUPABASE_JWT_SECRET": "short-one"}
+    )
+    assert told.code == 3
+    assert told.err == ("chatengine-harness: SUPABASE_JWT_SECRET has less than 32 characters\n")
+
+
 async def connect_and_leave(url: str) -> None:
     """Connect as an agent of w-1 with python-socketio's client, and leave."""
     token = mint(TokenRules(SECRET), workspace_id="w-1", subject="a", now=time.time())
@@ -120,7 +191,7 @@ async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     with listening_socket("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         told = await harness(
-            *("fakes", "--chatengine-port", str(port), "--evolution-port", "0"),
+            *("fakes", *FREE_PORTS, "--chatengine-port", str(port)),
             *("--folder", str(tmp_path)),
         )
     assert told.code == 3
@@ -157,7 +228,7 @@ async def test_a_secret_of_any_text_can_be_sourced(tmp_path: Path) -> None:
     """The shell that reads secrets.env gets the secret itself, and runs nothing in it."""
     secret = f"it's $(touch {tmp_path}/ran) `touch {tmp_path}/ran` \\ \" a secret"
     async with program(
-        *("harness", "fakes", "--chatengine-port", "0", "--evolution-port", "0"),
+        *("harness", "fakes", *FREE_PORTS),
         *("--folder", str(tmp_path / "private")),
         env={"CHATENGINE_JWT_SECRET": secret},
     ) as process:
@@ -176,9 +247,7 @@ async def test_a_secret_of_any_text_can_be_sourced(tmp_path: Path) -> None:
 async def test_a_folder_that_cannot_hold_the_secrets_is_one_sentence(tmp_path: Path) -> None:
     """Something in the way of a token's file is named."""
     (tmp_path / "chatengine-control.token").mkdir()
-    told = await harness(
-        *("fakes", "--chatengine-port", "0", "--evolution-port", "0", "--folder", str(tmp_path))
-    )
+    told = await harness("fakes", *FREE_PORTS, "--folder", str(tmp_path))
     assert told.code == 3
     assert "chatengine-control.token" in told.err
     assert "Traceback" not in told.err
