@@ -36,6 +36,7 @@ class Heard:
         self._hear("refused", topic)
 
     def lost(self, cause: str) -> None:
+        self.reasons.append(cause)
         self._hear("lost", cause)
 
     def row(self, table: str, kind: str, record: dict[str, Any]) -> None:
