@@ -15,20 +15,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import weakref
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import engineio
 import socketio
 from aiohttp import (
+    ClientConnectorError,
     ClientError,
     ClientSession,
     ClientTimeout,
     ClientWebSocketResponse,
     ClientWSTimeout,
-    ServerDisconnectedError,
+    TCPConnector,
+    TraceConfig,
+    TraceRequestRedirectParams,
     WSServerHandshakeError,
 )
+from aiohttp.connector import AddrInfoType
 from engineio.packet import CLOSE
 from engineio.payload import Payload
 from msgspec import Struct
@@ -82,7 +89,12 @@ class _Http:
     """The aiohttp session as python-engineio uses it, bounded; it remembers the WebSocket."""
 
     def __init__(self, *, compression: bool) -> None:
-        self._session = ClientSession()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        redirects = TraceConfig()  # the only way to forbid them to a WebSocket
+        redirects.on_request_redirect.append(_forbid)
+        self._session = ClientSession(
+            connector=TCPConnector(socket_factory=self._new_socket), trace_configs=[redirects]
+        )
         self._compress = 15 if compression else 0  # the window's bits, RFC 7692, 7.1.2
         self.socket: ClientWebSocketResponse | None = None
 
@@ -113,10 +125,23 @@ class _Http:
             return _Answer(response.status, await read_bounded(response, _MOST_BYTES))
 
     async def close(self) -> None:
-        """Close every socket at once, then let aiohttp see that the WebSocket is gone."""
+        """Close every socket at once, then let aiohttp see that the WebSocket is gone.
+
+        asyncio keeps a socket for as long as there is anything to be written to it, for ever where
+        the peer takes nothing; a socket that is shut down ends that.
+        """
+        for each in self._sockets:
+            with suppress(OSError):  # closed already
+                each.shutdown(socket.SHUT_RDWR)
         await self._session.close()
         if self.socket is not None:
             await self.socket.close()
+
+    def _new_socket(self, address: AddrInfoType) -> socket.socket:
+        family, kind, protocol, *_ = address
+        made = socket.socket(family, kind, protocol)
+        self._sockets.add(made)
+        return made
 
 
 class _Engine(engineio.AsyncClient):  # type: ignore[misc]  # the library has no types
@@ -243,13 +268,19 @@ class Wire(socketio.AsyncClient):  # type: ignore[misc]  # the library has no ty
         self._ended(reason)
 
 
+async def _forbid(_: Any, __: Any, redirect: TraceRequestRedirectParams) -> None:
+    """Another place must not get the token."""
+    redirect.response.close()
+    raise _answered(redirect.response.status)
+
+
 def _not_connected(error: Exception) -> NotConnected:
     if isinstance(error, WSServerHandshakeError):
         return _answered(error.status)
     if isinstance(error, TooLong):
         return NotConnected(f"what answered is no ChatEngine: {error}")
-    # A server that takes the connection and closes it without a word was reached.
-    return NotConnected(unreachable(error), reached=isinstance(error, ServerDisconnectedError))
+    # What takes a connection and cuts it may be a proxy that knows no WebSocket.
+    return NotConnected(unreachable(error), reached=not isinstance(error, ClientConnectorError))
 
 
 def _answered(status: int) -> NotConnected:

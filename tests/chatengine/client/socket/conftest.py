@@ -1,0 +1,28 @@
+"""What the socket's tests share: a fake ChatEngine, and an eye on what asyncio complains of."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.chatengine.world import World, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with running() as world:
+        yield world
+
+
+@pytest.fixture(autouse=True)
+def _no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No exception of a task is lost, and the library prints nothing."""
+    yield
+    gc.collect()
+    loggers = ("asyncio", "socketio", "engineio", "aiohttp", "chatengine.client.wire")
+    assert [each for each in caplog.records if each.name.startswith(loggers)] == []
