@@ -6,22 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.supabase.rest.rows import ROWS
 from tests.fakes.supabase.rest.world import THEIRS, World, message
 
 OBJECT = "application/vnd.pgrst.object+json"
-
-ROWS: list[dict[str, Any]] = [
-    {"id": 1, "name": "Olá", "size": 3, "weight": 1.5, "is_new": True, "tags": ["a", "b"]},
-    {"id": 2, "name": "ola", "size": None, "weight": -2, "is_new": False, "tags": []},
-    {"id": 3, "name": None, "size": 1, "weight": None, "is_new": None, "tags": None},
-    {
-        "id": 4,
-        "name": "100%, a_b",
-        "size": 3,
-        "made_at": "2026-01-02T03:04:05Z",
-        "data": {"a": {"b": [1, "x", None]}, "n": 7, "t": "7"},
-    },
-]
 
 
 @pytest.fixture
