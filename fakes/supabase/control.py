@@ -1,6 +1,5 @@
 """The control interface of the fake Supabase: what a test asks of it (docs/fakes-supabase.md)."""
 
-import asyncio
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -163,11 +162,11 @@ def _add_connections(app: web.Application, hub: Hub) -> None:
             if given.socket_id in (None, each.id)
             and given.workspace_id in (None, each.claims.workspace_id)
         ]
-        if given.how == "abort":
-            for each in found:
+        for each in found:
+            if given.how == "abort":
                 each.abort()
-        else:
-            await asyncio.gather(*(each.close(given.code) for each in found))
+            else:
+                each.close(given.code)
         return reply({"dropped": len(found)})
 
     async def end(request: web.Request) -> web.Response:

@@ -120,8 +120,8 @@ def _of_array(parts: list[Any]) -> Frame:
 
 def _pushed(data: bytes) -> Frame:
     """Read a broadcast: its kind, five sizes, the encoding, five texts, and the payload."""
-    kind, *sizes = data[:6]
-    if kind != _PUSH or len(data) < 7 + sum(sizes):
+    sizes = data[1:6]
+    if len(data) < 7 + sum(sizes) or data[0] != _PUSH:
         raise MalformedFrame("bytes that are no broadcast")
     texts, start = [], 7
     for size in sizes:

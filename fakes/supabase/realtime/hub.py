@@ -65,4 +65,6 @@ class Hub:
     async def close(self) -> None:
         """Close every socket, as a server that is drained (1012)."""
         sockets = tuple(self.sockets.values())
-        await asyncio.gather(*(each.close(WSCloseCode.SERVICE_RESTART) for each in sockets))
+        for each in sockets:
+            each.close(WSCloseCode.SERVICE_RESTART)
+        await asyncio.gather(*(each.ended() for each in sockets))

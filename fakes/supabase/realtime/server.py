@@ -51,7 +51,7 @@ def add_realtime(app: web.Application, hub: Hub) -> None:
         if not ws.can_prepare(request).ok:
             return reply({"error": "not a WebSocket handshake"}, HTTPStatus.BAD_REQUEST)
         await ws.prepare(request)
-        await Socket(hub, ws, version, token or "", claims).run()
+        await Socket(hub, ws, request.transport, version, token or "", claims).run()
         return ws
 
     app.router.add_get(SOCKET_PATH, websocket)

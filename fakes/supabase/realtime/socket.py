@@ -59,7 +59,13 @@ class Socket:
     """A connected client; `token` is the API key it came with."""
 
     def __init__(
-        self, hub: Hub, ws: WebSocketResponse, version: Version, token: str, claims: Claims
+        self,
+        hub: Hub,
+        ws: WebSocketResponse,
+        transport: asyncio.Transport | None,
+        version: Version,
+        token: str,
+        claims: Claims,
     ) -> None:
         self.id = secrets.token_hex(8)
         self.version = version
@@ -70,6 +76,9 @@ class Socket:
         """Whether it has joined a channel, ever."""
         self._hub = hub
         self._ws = ws
+        self._transport = transport
+        self._end: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._ended = asyncio.Event()
         self._mailbox: asyncio.Queue[_Said | str | bytes | _Disconnect] = asyncio.Queue()
         self._unread = asyncio.Semaphore(_MOST_UNREAD)
         self._unsent = 0
@@ -78,18 +87,28 @@ class Socket:
         """Serve the client until either side ends it."""
         self._hub.sockets[self.id] = self
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._work())]
+        for task in tasks:
+            task.add_done_callback(lambda _: self._finish(None))
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            code = await self._end
         finally:
             for task in tasks:
                 task.cancel()
-            ended, _ = await asyncio.wait(tasks)
+            await asyncio.wait(tasks)
             for channel in tuple(self.channels.values()):
                 channel.forget()
             del self._hub.sockets[self.id]
-        for task in ended:
+        if code is not None:
+            await self._ws.close(code=code)
+        self._ended.set()
+        for task in tasks:
             if not task.cancelled():
                 task.result()  # raises what went wrong
+
+    def _finish(self, code: int | None) -> None:
+        """Let it end: with a close of that code, or without one where the client is gone."""
+        if not self._end.done():
+            self._end.set_result(code)
 
     def push(self, frame: Frame) -> None:
         """Put a frame into the line."""
@@ -102,15 +121,18 @@ class Socket:
             return
         self._mailbox.put_nowait(data)
 
-    async def close(self, code: int) -> None:
-        """Close the WebSocket now, past the line."""
-        await self._ws.close(code=code)
+    def close(self, code: int) -> None:
+        """Begin to close the WebSocket, past the line."""
+        self._finish(code)
+
+    async def ended(self) -> None:
+        """Wait until it is closed."""
+        await self._ended.wait()
 
     def abort(self) -> None:
         """Cut the connection, without a word."""
-        transport = self._ws.get_extra_info("transport")
-        if transport is not None:
-            transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
     # the two tasks
 
@@ -134,7 +156,7 @@ class Socket:
             async with asyncio.timeout(self._hub.timing.idle_timeout_ms / 1000):
                 return await self._ws.receive()
         except TimeoutError:
-            await self._ws.close(code=WSCloseCode.OK)
+            self._finish(WSCloseCode.OK)
             return None
 
     async def _work(self) -> None:
@@ -146,7 +168,7 @@ class Socket:
                         self._unread.release()
                         await self._hear(data)
                     case _Disconnect(code):
-                        await self._ws.close(code=code)
+                        self._finish(code)
                         return
                     case _:
                         self._unsent -= len(item)
