@@ -96,9 +96,10 @@ class SocketSource:
         task = self._task
         if task is None:
             return
-        self._is_wanted = False
-        self._state, self._last_error = ConnectionState.DISCONNECTED, None
-        task.cancel()
+        if self._is_wanted:  # else another stop waits already, and its goodbye is not to be cut off
+            self._is_wanted = False
+            self._state, self._last_error = ConnectionState.DISCONNECTED, None
+            task.cancel()
         await asyncio.wait([task])
         self._task = None
         if not task.cancelled():

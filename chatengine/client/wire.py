@@ -53,6 +53,9 @@ _MOST_BYTES: Final = 16 * 1024 * 1024
 """A message, or a polling body, above it ends the connection before it fills the memory. The
 longest text of WhatsApp is 65,536 characters."""
 
+_AGAIN_S: Final = 0.05
+"""After which a task that has not ended is cancelled once more; most end in the same moment."""
+
 _REFUSALS: Final = (401, 403)
 
 _silent = logging.getLogger(f"{__name__}.library")
@@ -237,12 +240,15 @@ class Wire(socketio.AsyncClient):  # type: ignore[misc]  # the library has no ty
 
     async def abort(self) -> None:
         """Close every socket and end every task, whatever state they are in."""
-        tasks = [self.eio.read_loop_task, self.eio.write_loop_task]
-        tasks = [task for task in tasks if task is not None]
-        for task in tasks:
-            task.cancel()
+        self.eio.state = "disconnected"
+        tasks = {each for each in (self.eio.read_loop_task, self.eio.write_loop_task) if each}
         try:
-            await asyncio.gather(*tasks, return_exceptions=True)
+            while tasks:
+                # Again: `wait_for` of Python 3.11 loses a cancellation that comes with a result.
+                for task in tasks:
+                    task.cancel()
+                done, tasks = await asyncio.wait(tasks, timeout=_AGAIN_S)
+                await asyncio.gather(*done, return_exceptions=True)  # none is left unread
         finally:
             await self.http.close()
             if self.eio in engineio.base_client.connected_clients:

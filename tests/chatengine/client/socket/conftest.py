@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
     async with running() as world:
+        await world.call("GET", "/api/health")  # the test's own connections to it are there now
+        await world.control.call("GET", "/connections")
         yield world
 
 

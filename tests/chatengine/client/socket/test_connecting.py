@@ -200,7 +200,6 @@ async def test_a_refused_token_is_not_hammered(world: World) -> None:
         assert socket.last_error == UNAUTHORIZED
         given = tokens().token
         await until(lambda: socket.connected)
-        assert (socket.state, socket.last_error) == (ConnectionState.CONNECTED, None)
     assert heard.losses == [(UNAUTHORIZED, True)] * 3
     assert all(later - earlier >= 1 for earlier, later in itertools.pairwise(times))
 
