@@ -15,6 +15,7 @@ from harness import fakes as foreground
 from harness import load as loading
 from harness.exits import CouldNotRun
 from harness.proxy import proxy
+from harness.watch.command import watch
 from reports import page, record, summary, thresholds
 from reports.files import ReportError
 
@@ -199,6 +200,7 @@ def fakes(
 
 
 main.add_command(proxy)
+main.add_command(watch)
 
 
 @main.command()

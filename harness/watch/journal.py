@@ -11,11 +11,11 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from chatengine.client.core.shapes import Connection, ConnectionState, Source
-from chatengine.client.monitoring import Reconnect
+from chatengine.client.monitoring import Alert, Reconnect
 
 __all__ = ["SOURCE_NAMES", "Entry", "Journal", "Kind", "duration"]
 
-Kind = Literal["connected", "lost", "refused", "switch", "alert", "calm", "network"]
+Kind = Literal["connected", "lost", "refused", "switch", "alert", "calm", "note"]
 
 SOURCE_NAMES: Final = {
     Source.WEBSOCKET: "WebSocket",
@@ -52,7 +52,6 @@ class Journal:
         self._connection = Connection()
         self._was_connected = False
         self._reconnect: Reconnect | None = None
-        self._alert = False
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -64,15 +63,24 @@ class Journal:
         self._kept.append(entry)
         return entry
 
+    def alerted(self, now_ms: int, alert: Alert) -> Entry:
+        """Enter that a disconnection lasts too long, or that it is over (C-MON-3)."""
+        if alert.raised:
+            text, cause = "ALERT: still disconnected", alert.cause
+            length = alert.down_ms
+            return self.note(
+                Entry(at_ms=now_ms, kind="alert", text=text, length_ms=length, cause=cause)
+            )
+        return self.note(Entry(at_ms=now_ms, kind="calm", text="The alert is over"))
+
     def observe(
-        self, now_ms: int, connection: Connection, reconnects: Sequence[Reconnect], alert: bool
+        self, now_ms: int, connection: Connection, reconnects: Sequence[Reconnect]
     ) -> list[Entry]:
         """Compare with what was seen last; returns what is new, and keeps it."""
         new = [
             *self._of_state(now_ms, connection),
             *self._of_reconnects(reconnects),
             *self._of_source(now_ms, connection.source),
-            *self._of_alert(now_ms, alert),
         ]
         before, self._connection = self._connection, connection
         if (before.source, before.state) != (connection.source, connection.state):
@@ -114,13 +122,6 @@ class Journal:
         name = SOURCE_NAMES[source]
         text = f"{name[0].upper()}{name[1:]} serves"
         yield Entry(at_ms=now_ms, kind="switch", text=text)
-
-    def _of_alert(self, now_ms: int, alert: bool) -> Iterable[Entry]:
-        before, self._alert = self._alert, alert
-        if alert and not before:
-            yield Entry(at_ms=now_ms, kind="alert", text="ALERT: disconnected for too long")
-        elif before and not alert:
-            yield Entry(at_ms=now_ms, kind="calm", text="The alert is over")
 
 
 def duration(milliseconds: int) -> str:

@@ -14,7 +14,6 @@ __all__ = ["Latency", "Picture", "View"]
 class Latency(Struct, frozen=True):
     """How long deliveries took, in milliseconds; None where none was measured."""
 
-    count: int = 0
     p50: float | None = None
     p99: float | None = None
 

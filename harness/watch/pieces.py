@@ -39,7 +39,7 @@ _KINDS: Final[dict[Kind, Style]] = {
     "switch": PLAIN,
     "alert": BAD,
     "calm": GOOD,
-    "network": DIM,
+    "note": DIM,
 }
 _HELP: Final = (
     ("↑↓", "choose"),

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from chatengine.client.core.shapes import ConnectionState, Source
-from chatengine.client.monitoring import Reconnect
+from chatengine.client.monitoring import Alert, Reconnect
 from harness.watch.journal import Journal, duration
 from tests.harness.watch.examples import DOWN, NOW, UP
 
@@ -23,7 +23,7 @@ def test_a_loss_a_switch_and_the_return_are_told_as_they_happen() -> None:
         (9100, UP, back),
     ]
     told = [
-        [entry.sentence() for entry in journal.observe(NOW + after, connection, known, False)]
+        [entry.sentence() for entry in journal.observe(NOW + after, connection, known)]
         for after, connection, known in steps
     ]
     assert told == [
@@ -46,19 +46,21 @@ def test_an_alert_begins_and_ends() -> None:
     """It is told when it is raised and when it is over."""
     journal = Journal(NOW)
     told = [
-        [entry.text for entry in journal.observe(NOW, DOWN, [], alert)]
-        for alert in (True, True, False)
+        journal.alerted(NOW, Alert(raised, "the server is gone", 30_000)).sentence()
+        for raised in (True, False)
     ]
-    assert told == [["ALERT: disconnected for too long"], [], ["The alert is over"]]
+    assert told == [
+        "ALERT: still disconnected after 30 s: the server is gone",
+        "The alert is over",
+    ]
+    assert [entry.kind for entry in journal.entries] == ["alert", "calm"]
 
 
 def test_a_refusal_says_why() -> None:
     """A token that ChatEngine does not take is told once, in its words."""
     journal = Journal(NOW)
     refused = replace(DOWN, state=ConnectionState.UNAUTHORIZED, last_error="token expired")
-    told = [
-        entry.sentence() for _ in range(2) for entry in journal.observe(NOW, refused, [], False)
-    ]
+    told = [entry.sentence() for _ in range(2) for entry in journal.observe(NOW, refused, [])]
     assert told == ["ChatEngine refused us: token expired"]
 
 
@@ -66,7 +68,7 @@ def test_the_journal_is_bounded() -> None:
     """A night of flapping keeps the newest entries alone."""
     journal = Journal(NOW)
     for second in range(5000):
-        journal.observe(NOW + second, (UP, DOWN)[second % 2], [], False)
+        journal.observe(NOW + second, (UP, DOWN)[second % 2], [])
     assert len(journal.entries) == 200
     assert journal.entries[-1].at_ms == NOW + 4999
 
