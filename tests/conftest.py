@@ -1,10 +1,11 @@
-"""What all tests share: Hypothesis' profile, and the Node programs some run beside the fakes."""
+"""What all tests share: Hypothesis' profile, a certificate, the Node programs beside the fakes."""
 
 from hypothesis import settings
 
+from tests.certificates import certificate
 from tests.node_peers import node, node_peers
 
-__all__ = ["node", "node_peers"]
+__all__ = ["certificate", "node", "node_peers"]
 
 # A loaded machine is slow now and then; pytest's own timeout catches what never ends.
 settings.register_profile("project", deadline=None)

@@ -76,8 +76,7 @@ def _add_schedule(app: web.Application, proxy: RunningProxy) -> None:
         return reply(proxy.schedule)
 
     async def clear(_: web.Request) -> web.Response:
-        proxy.clear()
-        return reply(proxy.schedule)
+        return _struck(proxy.clear())
 
     app.router.add_get("/schedule", show)
     app.router.add_post("/schedule", apply)

@@ -43,10 +43,8 @@ class Lane:
         return self._shaper.is_shaped
 
     def received(self, data: bytes) -> None:
-        """Pass on what came from the source."""
+        """Pass on what came from the source; what is swallowed is counted, too."""
         ready: list[bytes] = []
-        if self.is_silent:
-            return
         for item in self._feed(data):
             if isinstance(item, bytes):
                 ready.append(item)
@@ -54,8 +52,6 @@ class Lane:
             self.pass_on(b"".join(ready))
             ready.clear()
             self.then(partial(self._strike, item), travels=False)
-            if self.is_silent:
-                return
         self.pass_on(b"".join(ready))
         self._regulate()
 
@@ -94,7 +90,7 @@ class Lane:
 
     def pass_on(self, data: bytes) -> None:
         """Send bytes, or have them wait with those before them."""
-        if not data:
+        if not data or self.is_silent:
             return
         if self._shaper.is_clear:
             self._sink.write(data)

@@ -20,7 +20,7 @@ class Both(Struct, frozen=True, rename="camel"):
 
 
 class ConnectionInfo(Struct, frozen=True, rename="camel"):
-    """A connection: its number, bytes passed on, WebSocket frames seen, and how it fares.
+    """A connection: its number, bytes passed on or swallowed, WebSocket frames, and how it fares.
 
     `shaped`: a latency, a limit, slices or a hold are in force.
     """

@@ -55,7 +55,7 @@ class Streams:
             way.disarm()
 
     def feed(self, direction: Direction, data: bytes) -> Iterator[Item]:
-        """Yield what `data` becomes; a caller that stops before its end has to stop for good."""
+        """Yield what `data` becomes; has to be read to its end."""
         way = self._ways[direction]
         if self._upgrade is not None:
             if direction == "to_target":
@@ -73,7 +73,7 @@ class Streams:
         return self._ways[direction].finish()
 
     def passed(self, direction: Direction) -> int:
-        """Bytes passed on so far."""
+        """Bytes that came out so far."""
         return self._ways[direction].passed
 
     def frames(self, direction: Direction) -> int:

@@ -25,7 +25,7 @@ from fakes.network import (
 )
 from tests.fakes.network.wire import OPCODES, frame
 
-__all__ = ["cuts", "frames", "rules", "schedules"]
+__all__ = ["cuts", "frame_faults", "frames", "rules", "schedules"]
 
 counts = st.integers(1, 2**53 - 1)
 seeds = st.integers(0, 2**53 - 1)
@@ -58,6 +58,11 @@ of_frames: st.SearchStrategy[Fault] = st.one_of(
     st.builds(Duplicate, st.integers(1, 100)), st.sampled_from((Drop(), Swap()))
 )
 corrupt = st.builds(Corrupt, st.integers(1, 65_536), st.integers(1, 255), st.integers(0, 65_536))
+
+
+frame_faults: st.SearchStrategy[Fault] = st.sampled_from(
+    (Drop(), Duplicate(), Swap(), Corrupt(), Cut(), Hold())
+)
 
 
 def rules() -> st.SearchStrategy[Rule]:
