@@ -48,7 +48,6 @@ class Event(Enum):
     SOCKET_UP = auto()
     SOCKET_DOWN = auto()  # lost, or another attempt failed
     GRACE_OVER = auto()
-    GRACE_OVER_ALONE = auto()  # the same without a Supabase: what `handle` makes of GRACE_OVER
     REALTIME_UP = auto()  # the database subscription is there (`system` ok)
     REALTIME_DOWN = auto()  # lost, refused, or another attempt failed
     JOIN_OVERDUE = auto()
@@ -102,7 +101,6 @@ _TABLE: Final[dict[tuple[State, Event], tuple[State, tuple[Action, ...]]]] = {
     #
     (_S.WAITING, _E.SOCKET_UP): (_S.SOCKET, (_A.CANCEL_GRACE, *_SERVE_SOCKET)),
     (_S.WAITING, _E.GRACE_OVER): (_S.JOINING, _JOIN),
-    (_S.WAITING, _E.GRACE_OVER_ALONE): (_S.SEEKING, (_A.START_POLLING,)),
     (_S.WAITING, _E.STOP): (_S.OFF, (_A.CANCEL_GRACE,)),
     #
     (_S.JOINING, _E.REALTIME_UP): (_S.REALTIME, (_A.CANCEL_JOIN_CLOCK, *_SERVE_REALTIME)),
@@ -138,9 +136,16 @@ _TABLE: Final[dict[tuple[State, Event], tuple[State, tuple[Action, ...]]]] = {
     (_S.RETURNING, _E.STOP): (_S.OFF, (_A.CANCEL_RELEASE_CLOCK, _A.LEAVE_REALTIME)),
 }  # fmt: skip
 
+_WITHOUT_SUPABASE: Final = {
+    (state, event): (after, tuple(each for each in actions if each is not _A.LEAVE_REALTIME))
+    for (state, event), (after, actions) in _TABLE.items()
+    if event not in (_E.REALTIME_UP, _E.REALTIME_DOWN)
+} | {(_S.WAITING, _E.GRACE_OVER): (_S.SEEKING, (_A.START_POLLING,))}
+"""The same where there is no Realtime to join: what is left is polling."""
+
 _MAY_BE_LATE: Final = frozenset(
-    {_E.SOCKET_DOWN, _E.GRACE_OVER, _E.GRACE_OVER_ALONE, _E.REALTIME_UP, _E.REALTIME_DOWN,
-     _E.JOIN_OVERDUE, _E.GAP_CLOSED, _E.RELEASE_DUE, _E.POLL_OK, _E.POLL_FAILED}
+    {_E.SOCKET_DOWN, _E.GRACE_OVER, _E.REALTIME_UP, _E.REALTIME_DOWN, _E.JOIN_OVERDUE,
+     _E.GAP_CLOSED, _E.RELEASE_DUE, _E.POLL_OK, _E.POLL_FAILED}
 )  # fmt: skip
 """Where the table has no row for them they change nothing: a clock that ran out while it was
 cancelled, the last word of what was left or stopped, one more attempt that failed."""
@@ -157,8 +162,9 @@ class Fallback:
     """The machine of one configuration; another configuration is `stop` and another machine."""
 
     def __init__(self, *, chatengine: bool, supabase: bool) -> None:
-        self._chatengine = chatengine
-        self._supabase = supabase
+        self._table = _TABLE if supabase else _WITHOUT_SUPABASE
+        self._start = Event.START_WITH_SOCKET if chatengine else Event.START_WITHOUT_SOCKET
+        self._is_configured = chatengine or supabase
         self._state = State.OFF
 
     @property
@@ -173,23 +179,15 @@ class Fallback:
 
     def start(self) -> tuple[Action, ...]:
         """Begin with what is configured; with nothing, stay off. `IllegalEvent` if begun."""
-        if self._chatengine:
-            return self.handle(Event.START_WITH_SOCKET)
-        return self.handle(Event.START_WITHOUT_SOCKET) if self._supabase else ()
+        return self.handle(self._start) if self._is_configured else ()
 
     def handle(self, event: Event) -> tuple[Action, ...]:
         """Take the event in; returns what is to be done, in order. Raises `IllegalEvent`."""
-        if event is Event.GRACE_OVER and not self._supabase:
-            event = Event.GRACE_OVER_ALONE
-        step = _TABLE.get((self._state, event))
-        if step is None:
-            if event in _MAY_BE_LATE:
-                return ()
+        step = self._table.get((self._state, event))
+        if step is None and event not in _MAY_BE_LATE:
             raise IllegalEvent(event, self._state)
-        self._state, actions = step
-        if self._supabase:
-            return actions
-        return tuple(action for action in actions if action is not Action.LEAVE_REALTIME)
+        self._state, actions = step or (self._state, ())
+        return actions
 
     def stop(self) -> tuple[Action, ...]:
         """End: what is joined, started or set is left, stopped or cancelled."""

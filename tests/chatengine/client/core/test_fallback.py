@@ -32,8 +32,7 @@ RUNS_OUT = {
     Event.JOIN_OVERDUE: "join clock",
     Event.RELEASE_DUE: "release clock",
 }
-NOT_REPORTED = (Event.START_WITH_SOCKET, Event.START_WITHOUT_SOCKET, Event.GRACE_OVER_ALONE)
-"""The first two are `start`, the third is what the machine itself makes of GRACE_OVER."""
+NOT_REPORTED = (Event.START_WITH_SOCKET, Event.START_WITHOUT_SOCKET)  # they are `start`
 
 BOTH = {"chatengine": True, "supabase": True}
 CONFIGURED = [
