@@ -34,6 +34,8 @@ __all__ = ["proxy"]
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _MS = click.IntRange(0, 3_600_000)
+_BYTES = click.IntRange(1, 10**12)
+_SLICE = click.IntRange(1, 65_536)
 
 
 class _Plan(NamedTuple):
@@ -59,8 +61,8 @@ class _Plan(NamedTuple):
 @click.argument("target")
 @click.option("--latency", metavar="MS", type=_MS, help="Everything takes so long.")
 @click.option("--jitter", metavar="MS", type=_MS, help="And up to so much longer.")
-@click.option("--bandwidth", metavar="BYTES", type=click.IntRange(1), help="A second, each way.")
-@click.option("--slice", "size", metavar="BYTES", type=click.IntRange(1), help="Of each write.")
+@click.option("--bandwidth", metavar="BYTES", type=_BYTES, help="A second, each way.")
+@click.option("--slice", "size", metavar="BYTES", type=_SLICE, help="Of each write.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the jitter.")
 @click.option("--rule", "rules", metavar="JSON", multiple=True, help="Any fault (docs/proxy.md).")
 @click.option("--schedule", type=_FILE, help="Rules of a file: a schedule, or a log to replay.")
@@ -83,12 +85,12 @@ def proxy(**options: Any) -> None:
 
 
 def _run(plan: _Plan) -> None:
-    log_json_lines(level=logging.INFO if plan.verbose else logging.WARNING)
-    prepare_for_thousands()
     try:
         settings = _settings(plan)
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
+    log_json_lines(level=logging.INFO if plan.verbose else logging.WARNING)
+    prepare_for_thousands()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings))
