@@ -197,6 +197,7 @@ def test_a_bad_filter_is_complained_about(value: str, column: int, details: str)
         ("(())", 4, f'unexpected "(" expecting {PART}'),
         ("(id.in.1,2,id.eq.3)", 10, 'unexpected "1" expecting "("'),
         (")(", 3, 'unexpected ")" expecting "("'),
+        ("(or)", 6, 'unexpected ")" expecting "("'),
         ("(a.eq.1,not.xor(a.eq.2))", 15, 'unexpected "x" expecting logic operator (and, or)'),
     ],
 )

@@ -195,6 +195,7 @@ async def test_one_row_as_an_object(things: World) -> None:
         ("*/*", "application/json", b'[{"id":3,"name":null}]'),
         ("text/html, application/*;q=0.5", "application/json", b'[{"id":3,"name":null}]'),
         ("text/csv", "text/csv", b"id,name\n3,\n"),
+        ("text/csv;q=0.1, application/json", "application/json", b'[{"id":3,"name":null}]'),
         (f"{OBJECT};nulls=stripped", f"{OBJECT};nulls=stripped", b'{"id":3}'),
         (
             "application/vnd.pgrst.array+json;nulls=stripped",
