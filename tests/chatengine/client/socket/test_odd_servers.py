@@ -77,54 +77,45 @@ DISCONNECTED = (
 )
 
 
-@pytest.mark.parametrize(
-    ("transport", "handler", "sentence"),
-    [
-        ("websocket", silent, LATE),
-        ("polling", silent, LATE),
-        ("websocket", hanging_up, DISCONNECTED),
-        ("polling", hanging_up, DISCONNECTED),
-        (
-            "websocket",
-            answering(http("200 OK\r\nContent-Type: text/html", HTML)),
-            "ChatEngine answered the handshake with 200: check its URL and path",
-        ),
-        ("polling", answering(http("200 OK\r\nContent-Type: text/html", HTML)), NO_CHATENGINE),
-        ("polling", answering(http("200 OK", b"")), NO_CHATENGINE),
-        ("polling", answering(http("200 OK", b"\xff\xfe")), NO_CHATENGINE),
-        ("polling", answering(http("200 OK", b"4hello")), NO_CHATENGINE),
-        ("polling", answering(http("200 OK", b'0{"sid":7,"upgrades":[]}')), NO_CHATENGINE),
-        (
-            "websocket",
-            answering(http("500 Oops", b'{"error":"x"}')),
-            "ChatEngine answered the handshake with 500: it is tried again",
-        ),
-        (
-            "polling",
-            answering(http("500 Oops", b'{"error":"x"}')),
-            "ChatEngine answered the handshake with 500: it is tried again",
-        ),
-        (
-            "polling",
-            answering(http("302 Found\r\nLocation: /elsewhere", b"")),
-            "ChatEngine answered the handshake with 302: check its URL and path",
-        ),
-        ("polling", endless, None),
-        ("websocket", answering(b"\x00\x01garbage\r\n\r\n"), None),
-        ("polling", answering(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), None),
-    ],
-)
-async def test_what_is_no_socketio_server(
-    transport: Transport, handler: Handler, sentence: str | None
-) -> None:
+OOPS = answering(http("500 Oops", b'{"error":"x"}'))
+OOPS_SAID = "ChatEngine answered the handshake with 500: it is tried again"
+ELSEWHERE = answering(http("302 Found\r\nLocation: /elsewhere", b""))
+ELSEWHERE_SAID = "ChatEngine answered the handshake with 302: check its URL and path"
+PAGE = answering(http("200 OK\r\nContent-Type: text/html", HTML))
+PAGE_SAID = "ChatEngine answered the handshake with 200: check its URL and path"
+
+ODD: dict[str, tuple[Transport, Handler, str | None]] = {
+    "a websocket without a word": ("websocket", silent, LATE),
+    "a poll without an answer": ("polling", silent, LATE),
+    "a websocket that hangs up": ("websocket", hanging_up, DISCONNECTED),
+    "a poll that hangs up": ("polling", hanging_up, DISCONNECTED),
+    "a page for a websocket": ("websocket", PAGE, PAGE_SAID),
+    "a page for a poll": ("polling", PAGE, NO_CHATENGINE),
+    "500 to a websocket": ("websocket", OOPS, OOPS_SAID),
+    "500 to a poll": ("polling", OOPS, OOPS_SAID),
+    "a redirect of a websocket": ("websocket", ELSEWHERE, ELSEWHERE_SAID),
+    "a redirect of a poll": ("polling", ELSEWHERE, ELSEWHERE_SAID),
+    "an empty poll": ("polling", answering(http("200 OK", b"")), NO_CHATENGINE),
+    "a poll that is no text": ("polling", answering(http("200 OK", b"\xff\xfe")), NO_CHATENGINE),
+    "another packet": ("polling", answering(http("200 OK", b"4hello")), NO_CHATENGINE),
+    "half an OPEN": ("polling", answering(http("200 OK", b'0{"sid":7}')), NO_CHATENGINE),
+    "a body without an end": ("polling", endless, None),
+    "garbage for a websocket": ("websocket", answering(b"\x00\x01garbage\r\n\r\n"), None),
+    "another protocol": ("polling", answering(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), None),
+}
+"""What answers, over which transport, and the whole sentence where it is ours alone."""
+
+
+@pytest.mark.parametrize("what", ODD)
+async def test_what_is_no_socketio_server(what: str) -> None:
     """C-CONN-3: it is tried again and again, and `last_error` says what is wrong."""
+    transport, handler, sentence = ODD[what]
     heard = Heard()
     async with nothing_left(), raw_server(handler) as url:
         async with source(url, heard, transports=(transport,), timing=HASTY) as socket:
             await until(lambda: len(heard.losses) >= 3)
             assert (socket.connected, socket.state) == (False, ConnectionState.CONNECTING)
-            if sentence is not None:
-                assert socket.last_error == sentence
+            assert socket.last_error == (sentence or heard.losses[0][0])
         assert len(set(heard.losses)) == 1
         assert heard.connections == 0
 
