@@ -16,6 +16,7 @@ from chatengine.status import Status, join
 from fakes.chatengine.store import (
     Bounds,
     Change,
+    ConversationRead,
     Draft,
     Listener,
     MessageAdded,
@@ -252,8 +253,9 @@ class MemoryStore(Store):
     def mark_read(self, workspace_id: str, conversation_id: str) -> None:
         """Count the conversation's messages as seen by an agent."""
         conversation = self._find(workspace_id, conversation_id)
-        if conversation is not None:
+        if conversation is not None and conversation.unread:
             conversation.unread = 0
+            self._tell(ConversationRead(workspace_id, conversation_id))
 
     # questions: they make no workspace
 

@@ -14,7 +14,7 @@ from socketio import AsyncServer
 from chatengine import events
 from chatengine.payloads import MessageStatus
 from fakes.chatengine.faults import Faults
-from fakes.chatengine.store import Change, MessageAdded, StatusRaised
+from fakes.chatengine.store import Change, ConversationRead, MessageAdded, StatusRaised
 from fakes.logs import Log
 from fakes.turns import Turn
 
@@ -53,9 +53,8 @@ class Publisher:
 
     def publish(self, change: Change) -> None:
         """Tell the clients concerned of a change in the store."""
-        message = change.message
         match change:
-            case MessageAdded(conversation=conversation, early=early):
+            case MessageAdded(message, conversation, early):
                 if self._to_whole_workspace:
                     self.to_workspace(message.workspace_id, events.MESSAGE, message)
                 else:
@@ -65,15 +64,19 @@ class Publisher:
                     self._publish_status(change)
             case StatusRaised():
                 self._publish_status(change)
+            case ConversationRead():
+                pass  # its sender alone is told, with `markedAsRead` (S-SND-4)
             case _:
                 assert_never(change)
 
-    def _publish_status(self, change: Change) -> None:
+    def _publish_status(self, change: MessageAdded | StatusRaised) -> None:
         """Every acknowledgement becomes an event, one that came early too (S-STA-1, S-STA-3)."""
         status = MessageStatus(message_id=change.message.id, status=change.message.status)
         self._to_subscribers(change, events.MESSAGE_STATUS, status)
 
-    def _to_subscribers(self, change: Change, event: str, payload: Struct) -> None:
+    def _to_subscribers(
+        self, change: MessageAdded | StatusRaised, event: str, payload: Struct
+    ) -> None:
         message = change.message
         self.to_conversation(message.workspace_id, message.conversation_id, event, payload)
 

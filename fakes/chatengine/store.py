@@ -19,6 +19,7 @@ from chatengine.status import Status
 __all__ = [
     "Bounds",
     "Change",
+    "ConversationRead",
     "Draft",
     "Listener",
     "MessageAdded",
@@ -93,7 +94,14 @@ class StatusRaised(Struct, frozen=True):
     message: Message
 
 
-Change = MessageAdded | StatusRaised
+class ConversationRead(Struct, frozen=True):
+    """An agent has seen a conversation's messages: none is unread any more."""
+
+    workspace_id: str
+    conversation_id: str
+
+
+Change = MessageAdded | StatusRaised | ConversationRead
 Listener = Callable[[Change], None]
 
 

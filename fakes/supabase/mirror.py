@@ -5,11 +5,17 @@ id than its message (a UUID made from it), and the provider's id in `external_id
 """
 
 import uuid
-from typing import Final
+from typing import Final, assert_never
 
 from chatengine.payloads import Conversation, Message
 from chatengine.status import Status
-from fakes.chatengine.store import Change, MessageAdded, StatusRaised, Store
+from fakes.chatengine.store import (
+    Change,
+    ConversationRead,
+    MessageAdded,
+    StatusRaised,
+    Store,
+)
 from fakes.supabase.database import Database, Row
 
 __all__ = ["mirror", "row_id"]
@@ -38,6 +44,11 @@ def mirror(store: Store, database: Database) -> None:
             case StatusRaised(message):
                 key = row_id(message.workspace_id, message.id)
                 database.update_row("messages", (key,), {"status": _status(message)})
+            case ConversationRead(workspace_id, conversation_id):
+                seen = {"unread_count": 0, "updated_at": "now"}
+                database.update_row("conversations", (conversation_id, workspace_id), seen)
+            case _:
+                assert_never(change)
 
     store.listen(take)
 

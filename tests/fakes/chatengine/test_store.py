@@ -13,7 +13,15 @@ from chatengine import moments
 from chatengine.payloads import Attachment, Message
 from chatengine.status import Status, join
 from fakes.chatengine.memory_store import MemoryStore
-from fakes.chatengine.store import Bounds, Change, Draft, MessageAdded, Route, StatusRaised
+from fakes.chatengine.store import (
+    Bounds,
+    Change,
+    ConversationRead,
+    Draft,
+    MessageAdded,
+    Route,
+    StatusRaised,
+)
 
 NOW = 1_767_225_700.5
 ROUTES = [
@@ -111,6 +119,7 @@ def test_the_changes_told_add_up_to_the_end(said: list[Arrival | Ack]) -> None:
             store.raise_status("w-1", each.key_id, each.status)
     told: dict[str, Message] = {}
     for change in changes:
+        assert not isinstance(change, ConversationRead)
         before, after = told.get(change.message.id), change.message
         assert (before is None) == isinstance(change, MessageAdded)
         if before is not None:
@@ -208,6 +217,16 @@ def test_workspaces_share_nothing() -> None:
     store.raise_status("w-2", "A1", Status.READ)
     statuses = [store.message(each, "evo-A1") for each in ("w-1", "w-2", "w-3")]
     assert [each.status if each else None for each in statuses] == ["sent", "read", None]
+
+
+def test_reading_is_told_once() -> None:
+    """Where something was unread, and not where nothing was."""
+    store, changes = store_of()
+    place = arrive(store, Arrival("A1", ROUTES[0], 1_767_225_600))
+    for conversation_id in (place, place, "unknown"):
+        store.mark_read("w-1", conversation_id)
+    assert changes[1:] == [ConversationRead("w-1", place)]
+    assert store.unread("w-1", place) == 0
 
 
 SMALL = Bounds(messages=6, messages_per_conversation=3, conversations=3, early_statuses=2)
