@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 
 import pytest
 from aiohttp import WSMsgType
@@ -163,6 +164,17 @@ async def test_never_giving_up() -> None:
         assert [what for what, _ in world.heard.told] == ["lost"] * 30 + ["serving"]
 
 
+async def test_backoff(world: World) -> None:
+    """C-CONN-3's measure: each attempt keeps more distance than the last, up to a bound."""
+    world.server.handshakes.extend([502] * 5)
+    world.watch()
+    await world.serves()
+    moments = [moment for moment, _ in world.server.attempts]
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
+    least = [0.02, 0.04, 0.08, 0.1, 0.1]  # what QUICK doubles, without the part that is by chance
+    assert all(gap >= bound for gap, bound in zip(gaps, least, strict=True))
+
+
 @pytest.mark.parametrize("status", [401, 403, 429, 500])
 async def test_a_refused_handshake(world: World, status: int) -> None:
     """C-CONN-6's measure: a refusal is said, and tried again no sooner than a second later."""
@@ -175,6 +187,39 @@ async def test_a_refused_handshake(world: World, status: int) -> None:
     (first, _), (second, _) = world.server.attempts
     assert second - first >= 1
     assert world.shows(ConnectionState.CONNECTED)
+
+
+async def test_a_wish_that_flaps_around_a_refusal(world: World) -> None:
+    """C-CONN-6's measure: taking a wish back and having it again hammers nobody."""
+    world.server.handshakes.append(401)
+    world.watch()
+    await world.hears("lost")
+    world.source.unwatch("t")
+    await past(0.1)
+    world.watch()
+    await world.serves()
+    (first, _), (second, _) = world.server.attempts
+    assert second - first >= 1
+
+
+async def test_a_wish_after_a_long_time() -> None:
+    """C-FBK-2: a new wish does not wait for the end of a delay that was meant for an older one."""
+    slow = replace(QUICK, reconnect_delay_ms=20_000, reconnect_delay_max_ms=20_000)
+    async with running(slow) as world:
+        world.server.handshakes.append(502)
+        world.watch()
+        await world.hears("lost")
+        world.source.unwatch("t")
+        await past(1.1)
+        assert world.shows(ConnectionState.DISCONNECTED)
+        world.watch()
+        await world.serves()
+
+
+async def past(seconds: float) -> None:
+    """Wait until so much time is over: what is waited for is that nothing happens in it."""
+    moment = asyncio.get_running_loop().time() + seconds
+    await until(lambda: asyncio.get_running_loop().time() > moment)
 
 
 async def test_a_server_that_is_not_there() -> None:

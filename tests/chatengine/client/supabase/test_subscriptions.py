@@ -1,5 +1,7 @@
 """The protocol's core, on a made clock: what it says, and what it makes of what a server says."""
 
+import pytest
+
 from chatengine.client.supabase import refusals
 from chatengine.client.supabase.news import Changed, Gap, Refused, Serving
 from tests.chatengine.client.supabase.dialogue import BINDINGS, Dialogue
@@ -290,6 +292,20 @@ def test_unwatching_during_a_join() -> None:
     assert dialogue.news() == []
 
 
+@pytest.mark.parametrize("status", ["error", None])
+def test_unwatching_a_join_that_fails(status: str | None) -> None:
+    """C-FBK-8: nobody hears of a join that failed after its topic was left."""
+    dialogue = Dialogue()
+    dialogue.watch("t")
+    join = dialogue.joined()
+    dialogue.core.unwatch("t")
+    if status is not None:
+        dialogue.answers(join, {"reason": "no"}, status)
+    dialogue.after(20_000)
+    assert dialogue.news() == []
+    assert dialogue.events() == ["phx_join", "phx_leave"]
+
+
 def test_unwatching_before_the_join() -> None:
     """A topic that was never asked for is not left either."""
     dialogue = Dialogue(connected=False)
@@ -358,6 +374,19 @@ def test_a_lost_connection() -> None:
         ("realtime:a", "phx_join"),
         ("realtime:b", "phx_join"),
     ]
+
+
+def test_nothing_outlives_its_connection() -> None:
+    """C-FBK-8: what was to be sent or answered on one connection means nothing to the next."""
+    dialogue = Dialogue()
+    dialogue.serve()
+    dialogue.after(30_000)
+    dialogue.core.unwatch("t")
+    dialogue.core.closed()
+    dialogue.taken()
+    dialogue.core.opened("token", dialogue.now)
+    dialogue.after(10_000)
+    assert (dialogue.events(), dialogue.core.unanswered) == ([], False)
 
 
 def test_a_refusal_outlives_its_connection() -> None:
