@@ -3,10 +3,10 @@
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from fakes.control import control_app, read_body, reply
 from fakes.supabase.database import Conflict, Database, DatabaseError, Row
@@ -20,7 +20,8 @@ from fakes.supabase.rest import RestFault, RestFaults
 
 __all__ = ["control_of"]
 
-_NONE: Final[dict[str, Any]] = {}
+_LONGEST_S: Final = 10**9
+"""Of a token's life: thirty years."""
 
 
 class _Wire(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -33,7 +34,7 @@ class _NewToken(_Wire, frozen=True, kw_only=True):
     role: str = "authenticated"
     workspace_id: str | None = None
     user_id: str | None = None
-    ttl_seconds: float = 3600
+    ttl_seconds: Annotated[int, Meta(ge=-_LONGEST_S, le=_LONGEST_S)] = 3600
 
 
 class _NewRows(_Wire, frozen=True, kw_only=True):
@@ -59,7 +60,7 @@ class _Drop(_Wire, frozen=True, kw_only=True):
     """
 
     how: Literal["close", "abort"]
-    code: int = 1001
+    code: Annotated[int, Meta(ge=1000, le=4999)] = 1001
     socket_id: str | None = None
     workspace_id: str | None = None
 
@@ -97,7 +98,7 @@ def _add_keys(app: web.Application, keys: Keys, anon_keys: Mapping[str, str]) ->
 
     async def token(request: web.Request) -> web.Response:
         given, now = await read_body(request, _NewToken), int(time.time())
-        expires = int(now + given.ttl_seconds)
+        expires = now + given.ttl_seconds
         minted = keys.mint(
             given.role, now, expires, workspace_id=given.workspace_id, sub=given.user_id
         )
@@ -154,8 +155,6 @@ def _add_connections(app: web.Application, hub: Hub) -> None:
 
     async def drop(request: web.Request) -> web.Response:
         given = await read_body(request, _Drop)
-        if not 1000 <= given.code <= 4999:
-            raise web.HTTPBadRequest(text="code is from 1000 to 4999")
         found = [
             each
             for each in hub.sockets.values()
