@@ -30,8 +30,9 @@ is our own, on aiohttp, which the project has already; pydantic, httpx and webso
 The official clients are tested against the fake Supabase instead.
 """
 
+from chatengine.client.supabase.news import RealtimeListener
 from chatengine.client.supabase.phoenix import Binding
-from chatengine.client.supabase.realtime import RealtimeListener, RealtimeSource
+from chatengine.client.supabase.realtime import RealtimeSource
 from chatengine.client.supabase.rest import SupabaseRest
 from chatengine.client.supabase.topics import conversation_topic, list_topic
 

@@ -1,10 +1,19 @@
 """What happens to watched topics, as the listener of a Realtime source hears it."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
-__all__ = ["Changed", "Gap", "Lost", "News", "Refused", "Serving"]
+__all__ = [
+    "Changed",
+    "Gap",
+    "Lost",
+    "News",
+    "RealtimeListener",
+    "Refused",
+    "Serving",
+    "tell",
+]
 
 
 class Serving(Struct, frozen=True):
@@ -41,3 +50,37 @@ class Lost(Struct, frozen=True):
 
 
 News = Serving | Gap | Refused | Changed | Lost
+
+
+class RealtimeListener(Protocol):
+    """Who hears what Realtime brings; called on the event loop, in order, never concurrently."""
+
+    def serving(self, topic: str) -> None:
+        """Changes of `topic` come from now on: fetch what came before."""
+
+    def gap(self, topic: str) -> None:
+        """Changes of `topic` were lost or cut while it served: fetch them."""
+
+    def refused(self, topic: str, reason: str) -> None:
+        """`topic` does not serve, for `reason`; it is tried again, `serving` says when it does."""
+
+    def lost(self, cause: str) -> None:
+        """No topic serves: the connection was lost, or another attempt at one failed."""
+
+    def row(self, table: str, kind: str, record: dict[str, Any]) -> None:
+        """A row was written; `kind` is INSERT or UPDATE, `record` the whole row."""
+
+
+def tell(listener: RealtimeListener, news: News) -> None:
+    """Say one thing to a listener."""
+    match news:
+        case Changed(table, kind, record):
+            listener.row(table, kind, record)
+        case Serving(topic):
+            listener.serving(topic)
+        case Gap(topic):
+            listener.gap(topic)
+        case Refused(topic, reason):
+            listener.refused(topic, reason)
+        case Lost(cause):
+            listener.lost(cause)

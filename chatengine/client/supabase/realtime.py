@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal
 
 from aiohttp import (
     ClientError,
@@ -22,11 +22,11 @@ from chatengine.client.core.backoff import delay_ms
 from chatengine.client.core.shapes import ConnectionState
 from chatengine.client.supabase import phoenix, refusals
 from chatengine.client.supabase.channel import Trouble
-from chatengine.client.supabase.news import Changed, Gap, Lost, News, Refused, Serving
+from chatengine.client.supabase.news import Lost, News, RealtimeListener, Serving, tell
 from chatengine.client.supabase.phoenix import Binding
 from chatengine.client.supabase.subscriptions import Pace, Subscriptions
 
-__all__ = ["RealtimeListener", "RealtimeSource"]
+__all__ = ["RealtimeSource"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -51,25 +51,6 @@ _REFUSED_MOST_MS: Final = 30_000.0
 
 _Socket = ClientWebSocketResponse[Literal[False]]
 """Text arrives as bytes: some that is not UTF-8 is one bad frame, not the connection's end."""
-
-
-class RealtimeListener(Protocol):
-    """Who hears what Realtime brings; called on the event loop, in order, never concurrently."""
-
-    def serving(self, topic: str) -> None:
-        """Changes of `topic` come from now on: fetch what came before."""
-
-    def gap(self, topic: str) -> None:
-        """Changes of `topic` were lost or cut while it served: fetch them."""
-
-    def refused(self, topic: str, reason: str) -> None:
-        """`topic` does not serve, for `reason`; it is tried again, `serving` says when it does."""
-
-    def lost(self, cause: str) -> None:
-        """No topic serves: the connection was lost, or another attempt at one failed."""
-
-    def row(self, table: str, kind: str, record: dict[str, Any]) -> None:
-        """A row was written; `kind` is INSERT or UPDATE, `record` the whole row."""
 
 
 class _Ended(Exception):
@@ -309,19 +290,9 @@ class RealtimeSource:
             self._tell(news)
 
     def _tell(self, news: News) -> None:
+        self._served |= isinstance(news, Serving)
         try:
-            match news:
-                case Changed(table, kind, record):
-                    self._listener.row(table, kind, record)
-                case Serving(topic):
-                    self._served = True
-                    self._listener.serving(topic)
-                case Gap(topic):
-                    self._listener.gap(topic)
-                case Refused(topic, reason):
-                    self._listener.refused(topic, reason)
-                case Lost(cause):
-                    self._listener.lost(cause)
+            tell(self._listener, news)
         except Exception:
             _log.exception("a listener of Supabase Realtime failed")
 

@@ -276,6 +276,7 @@ class Subscriptions:
     def _ended(self, channel: Channel, trouble: Trouble, now_ms: float) -> None:
         """End a join. A deaf channel that closes has said why: an expired token, say."""
         told_why = channel.stage is Stage.DEAF
+        self._pushes.forget(channel.join_ref)
         channel.move(Move.ENDED)
         if told_why:
             channel.due_ms = now_ms + self._pace.retry(channel.failures)

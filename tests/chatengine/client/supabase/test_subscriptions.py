@@ -262,6 +262,22 @@ def test_a_stale_close() -> None:
     assert dialogue.core.serving == {"t"}
 
 
+def test_a_join_that_breaks_before_its_reply() -> None:
+    """The late answer to a join that broke means nothing to the next one."""
+    dialogue = Dialogue()
+    dialogue.watch("t")
+    first = dialogue.joined()
+    dialogue.says(first[0], first[0], "t", "phx_error", {})
+    dialogue.after(100)
+    dialogue.answers(first, {"reason": "no"}, "error")
+    dialogue.news()
+    dialogue.answers(dialogue.joined())
+    dialogue.system(dialogue.joined())
+    assert dialogue.news() == [Serving("t")]
+    dialogue.after(10_000)
+    assert dialogue.core.serving == {"t"}
+
+
 def test_unwatching() -> None:
     """C-FBK-8: leaving says so and forgets: whatever comes for the topic means nothing."""
     dialogue = Dialogue()
