@@ -93,7 +93,9 @@ _SERVE_REALTIME: Final = (_A.CLOSE_GAP_OVER_SUPABASE,)
 _SERVE_SOCKET: Final = (_A.CLOSE_GAP_OVER_CHATENGINE,)
 _END_POLLING: Final = (_A.STOP_POLLING, _A.LEAVE_REALTIME)
 
-_TABLE: Final[dict[tuple[State, Event], tuple[State, tuple[Action, ...]]]] = {
+Table = dict[tuple[State, Event], tuple[State, tuple[Action, ...]]]
+
+_TABLE: Final[Table] = {
     (_S.OFF, _E.START_WITH_SOCKET): (_S.WAITING, (_A.START_GRACE,)),
     (_S.OFF, _E.START_WITHOUT_SOCKET): (_S.JOINING, _JOIN),
     (_S.OFF, _E.SOCKET_UP): (_S.OFF, ()),  # it was under way when the client stopped
@@ -136,12 +138,19 @@ _TABLE: Final[dict[tuple[State, Event], tuple[State, tuple[Action, ...]]]] = {
     (_S.RETURNING, _E.STOP): (_S.OFF, (_A.CANCEL_RELEASE_CLOCK, _A.LEAVE_REALTIME)),
 }  # fmt: skip
 
-_WITHOUT_SUPABASE: Final = {
-    (state, event): (after, tuple(each for each in actions if each is not _A.LEAVE_REALTIME))
-    for (state, event), (after, actions) in _TABLE.items()
-    if event not in (_E.REALTIME_UP, _E.REALTIME_DOWN)
-} | {(_S.WAITING, _E.GRACE_OVER): (_S.SEEKING, (_A.START_POLLING,))}
-"""The same where there is no Realtime to join: what is left is polling."""
+
+def _without_realtime(table: Table) -> Table:
+    """The same where there is no Realtime to join: what is left is polling."""
+    rows: Table = {
+        row: (state, tuple(each for each in actions if each is not _A.LEAVE_REALTIME))
+        for row, (state, actions) in table.items()
+        if row[1] not in (_E.REALTIME_UP, _E.REALTIME_DOWN)
+    }
+    rows[_S.WAITING, _E.GRACE_OVER] = (_S.SEEKING, (_A.START_POLLING,))
+    return rows
+
+
+_WITHOUT_SUPABASE: Final = _without_realtime(_TABLE)
 
 _MAY_BE_LATE: Final = frozenset(
     {_E.SOCKET_DOWN, _E.GRACE_OVER, _E.REALTIME_UP, _E.REALTIME_DOWN, _E.JOIN_OVERDUE,

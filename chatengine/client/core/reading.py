@@ -24,8 +24,8 @@ def read(kind: type[T], value: object) -> T:
     """Turn decoded JSON into a `kind`; fields that `kind` does not name are not even looked at."""
     try:
         return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise Malformed(str(error)) from None
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        raise Malformed(str(error)) from None  # the latter for half a character, here and there
 
 
 def identity(value: str) -> str:
