@@ -42,8 +42,8 @@ class Call(Struct, frozen=True, kw_only=True):
     accept: str = ""
     content_type: str = ""
     prefer: Sequence[str] = ()
-    range: str | None = None
-    profile: str | None = None
+    range: str = ""
+    profile: str = SCHEMA
 
 
 class Answer(Struct, frozen=True):
@@ -92,12 +92,12 @@ class Request(Struct, frozen=True, kw_only=True):
 def understand(call: Call, database: Database, policy: Policy) -> Request:
     """Look up what a call names; raises `RestError` and `DatabaseError`, in PostgREST's order."""
     preferences = read_preferences(call.prefer)
-    if call.profile not in (None, SCHEMA):
+    if call.profile != SCHEMA:
         raise errors.other_schema(call.profile, SCHEMA)
     if call.method not in _METHODS:
         raise errors.method_not_allowed(call.method)
     query = read_query(call.query)
-    window = read_window(query.limit, query.offset, call.range if call.method == "GET" else None)
+    window = read_window(query.limit, query.offset, call.range if call.method == "GET" else "")
     table = database.table(call.table)
     if table is None:
         raise errors.no_table(SCHEMA, call.table, _near(call.table, database))

@@ -32,12 +32,12 @@ class Window(Struct, frozen=True):
         return total if self.length is None else min(self.first + self.length, total)
 
 
-def read_window(limit: int | None, offset: int | None, header: str | None) -> Window:
+def read_window(limit: int | None, offset: int | None, header: str) -> Window:
     """Return what is wanted; raises `RestError` (PGRST103) for what cannot be."""
     if limit == 0 and not offset:
         return Window(0, 0)
     first, last = max(offset or 0, 0), None if limit is None else (offset or 0) + limit - 1
-    ranged = _RANGE.fullmatch(header or "")
+    ranged = _RANGE.fullmatch(header)
     if ranged:
         low, high = int(ranged[1]), int(ranged[2]) if ranged[2] else None
         if high is not None and high < low:

@@ -79,9 +79,10 @@ class Scanner:
         """Read something within itself; raises `NoParse` where that goes too deep."""
         self.demand(self._depth < _DEEPEST)
         self._depth += 1
-        found = grammar(self)
-        self._depth -= 1
-        return found
+        try:
+            return grammar(self)
+        finally:
+            self._depth -= 1
 
     def literal(self, literal: str, wanted: str | None = None) -> bool:
         """Take `literal` if it stands here; `wanted` names it in a complaint."""

@@ -107,7 +107,6 @@ def _table(path: str) -> str:
 
 
 def _call(request: web.Request, table: str, claims: Claims, body: bytes) -> Call:
-    headers = request.headers
     is_read = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
     return Call(
         method=request.method,
@@ -115,12 +114,21 @@ def _call(request: web.Request, table: str, claims: Claims, body: bytes) -> Call
         claims=claims,
         query=request.rel_url.raw_query_string,
         body=body,
-        accept=headers.get(hdrs.ACCEPT, ""),
-        content_type=headers.get(hdrs.CONTENT_TYPE, ""),
-        prefer=headers.getall("Prefer", []),
-        range=headers.get(hdrs.RANGE),
-        profile=headers.get("Accept-Profile" if is_read else "Content-Profile"),
+        accept=_header(request, hdrs.ACCEPT),
+        content_type=_header(request, hdrs.CONTENT_TYPE),
+        prefer=[_readable(each) for each in request.headers.getall("Prefer", [])],
+        range=_header(request, hdrs.RANGE),
+        profile=_header(request, "Accept-Profile" if is_read else "Content-Profile") or SCHEMA,
     )
+
+
+def _header(request: web.Request, name: str) -> str:
+    return _readable(request.headers.get(name, ""))
+
+
+def _readable(header: str) -> str:
+    """Replace what was no UTF-8: it may come back in a message, which has to be."""
+    return header.encode(errors="replace").decode()
 
 
 def _response(answer: Answer) -> web.Response:

@@ -104,6 +104,30 @@ async def test_a_role_that_is_not_there(world: World) -> None:
     assert reply.rows["message"] == 'role "king" does not exist'
 
 
+@pytest.mark.parametrize(
+    ("path", "header", "status"),
+    [
+        ("things", b"Accept: \xff", 406),
+        ("things", b"Accept-Profile: \xff", 406),
+        ("things", b"Prefer: handling=strict, \xff", 400),
+        ("things", b"Range: \xff", 200),
+        ("things", b"Authorization: Bearer \xff", 401),
+        ("things%ff", b"Accept: */*", 404),
+        ("things?a%ff=%ff", b"Accept: */*", 400),
+    ],
+)
+async def test_bytes_that_are_no_text(world: World, path: str, header: bytes, status: int) -> None:
+    """Bytes that are no UTF-8 are refused, or passed over, wherever they stand."""
+    port = int(world.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    request = f"GET /rest/v1/{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    writer.write(f"{request}apikey: {world.key}\r\n".encode() + header + b"\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
+
+
 async def test_browsers_may_ask(world: World) -> None:
     """A preflight needs no key and allows what was asked; every answer is for any page."""
     url = f"{world.url}/rest/v1/things"

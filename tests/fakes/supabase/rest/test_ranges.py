@@ -14,11 +14,11 @@ from fakes.supabase.rest.ranges import Window, content_range, read_window, statu
 @pytest.mark.parametrize(
     ("limit", "offset", "header", "expected"),
     [
-        (None, None, None, Window()),
-        (3, 2, None, Window(2, 3)),
-        (None, 2, None, Window(2)),
-        (None, -4, None, Window()),
-        (0, None, None, Window(0, 0)),
+        (None, None, "", Window()),
+        (3, 2, "", Window(2, 3)),
+        (None, 2, "", Window(2)),
+        (None, -4, "", Window()),
+        (0, None, "", Window(0, 0)),
         (None, None, "0-24", Window(0, 25)),
         (None, None, "10-", Window(10)),
         (3, None, "0-1", Window(0, 2)),
@@ -29,7 +29,7 @@ from fakes.supabase.rest.ranges import Window, content_range, read_window, statu
     ],
 )
 def test_limit_offset_and_range_cut_each_other_down(
-    limit: int | None, offset: int | None, header: str | None, expected: Window
+    limit: int | None, offset: int | None, header: str, expected: Window
 ) -> None:
     """What is wanted is what all three allow; a header that cannot be read is none."""
     assert read_window(limit, offset, header) == expected
@@ -38,8 +38,8 @@ def test_limit_offset_and_range_cut_each_other_down(
 @pytest.mark.parametrize(
     ("limit", "offset", "header", "details"),
     [
-        (-1, None, None, "Limit should be greater than or equal to zero."),
-        (0, 5, None, "Limit should be greater than or equal to zero."),
+        (-1, None, "", "Limit should be greater than or equal to zero."),
+        (0, 5, "", "Limit should be greater than or equal to zero."),
         (2, None, "5-9", "Limit should be greater than or equal to zero."),
         (
             None,
@@ -51,7 +51,7 @@ def test_limit_offset_and_range_cut_each_other_down(
     ],
 )
 def test_a_range_without_anything_in_it_is_refused(
-    limit: int | None, offset: int | None, header: str | None, details: str
+    limit: int | None, offset: int | None, header: str, details: str
 ) -> None:
     """An impossible range is 416 PGRST103, and says why in PostgREST's words."""
     with pytest.raises(RestError) as caught:
@@ -81,7 +81,7 @@ def test_windows_partition_a_result(total: int, size: int) -> None:
     items = list(range(total))
     shown: list[int] = []
     for first in range(0, max(total, 1), size):
-        window = read_window(size, first, None)
+        window = read_window(size, first, "")
         page = items[window.first : window.end(total)]
         assert status_of(window, len(page), total) == (200 if len(page) == total else 206)
         shown += page
