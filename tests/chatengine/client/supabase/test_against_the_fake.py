@@ -1,102 +1,17 @@
 """The Supabase client and the fake Supabase, over real sockets."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 
-from chatengine.client.config import SupabaseConfig, Timing
 from chatengine.client.core.shapes import ConnectionState
 from chatengine.client.problems import HttpProblem
-from chatengine.client.supabase import (
-    Binding,
-    RealtimeSource,
-    SupabaseRest,
-    conversation_topic,
-    list_topic,
-)
-from fakes.environment import Instance
-from fakes.supabase import RunningSupabase, SupabaseSettings, faults, running_supabase
+from chatengine.client.supabase import Binding, conversation_topic, list_topic
+from fakes.supabase import RunningSupabase, faults
 from fakes.supabase import Timing as FakeTiming
-from tests.chatengine.client.supabase.heard import Heard
+from tests.chatengine.client.supabase.world import AWKWARD, JID, TOPIC, World, running
 from tests.waiting import until
-
-JID = "5511999999999@s.whatsapp.net"
-AWKWARD = 'a,b"c(d)'
-TOPIC = f"messages-{JID}"
-
-INSTANCES = {"sales-1": Instance("w-1", "n-1"), "support-1": Instance("w-2", "n-2")}
-
-AT_ONCE = FakeTiming(system_delay_ms=5, failed_join_ms=5, refused_handshake_ms=0, poll_ms=5)
-
-QUICK = Timing(
-    reconnect_delay_ms=20,
-    reconnect_delay_max_ms=100,
-    connect_timeout_ms=500,
-    join_timeout_ms=400,
-    heartbeat_ms=100,
-)
-
-
-class World:
-    """A source watching one conversation of w-1, the reads beside it, and the fake."""
-
-    def __init__(
-        self, fake: RunningSupabase, source: RealtimeSource, rest: SupabaseRest, heard: Heard
-    ) -> None:
-        self.fake = fake
-        self.source = source
-        self.rest = rest
-        self.heard = heard
-
-    def write(self, body: str, *, conversation: str = JID, workspace: str = "w-1") -> str:
-        """Store a message; its row's id."""
-        row = {"conversation_id": conversation, "workspace_id": workspace, "body": body}
-        (written,) = self.fake.database.insert("messages", [row])
-        return str(written["id"])
-
-    @property
-    def bodies(self) -> list[Any]:
-        """The bodies of the rows that came, in order."""
-        return [row["body"] for row in self.heard.rows]
-
-    async def serves(self, *topics: str) -> None:
-        await until(lambda: self.source.serving == frozenset(topics or (TOPIC,)), within_s=10)
-
-    def drop(self) -> None:
-        """Cut every connection, without a word."""
-        for socket in tuple(self.fake.hub.sockets.values()):
-            socket.abort()
-
-    async def hears(self, what: str, times: int = 1) -> None:
-        await until(lambda: [told for told, _ in self.heard.told].count(what) >= times)
-
-
-@asynccontextmanager
-async def running(
-    *,
-    timing: FakeTiming = AT_ONCE,
-    key: str | None = None,
-    token: Callable[[RunningSupabase], Awaitable[str]] | None = None,
-) -> AsyncIterator[World]:
-    """A source that watches one conversation; no channel is left on the fake at the end."""
-    settings = SupabaseSettings(instances=INSTANCES, timing=timing)
-    async with running_supabase(settings) as fake:
-        heard = Heard()
-        config = SupabaseConfig(url=fake.url, anon_key=key or fake.anon_keys["w-1"])
-        access = None if token is None else lambda: token(fake)
-        source = RealtimeSource(config, QUICK, heard, access, random=lambda: 0.0)
-        rest = SupabaseRest(config, QUICK, access)
-        source.start()
-        source.watch(*conversation_topic(JID))
-        try:
-            yield World(fake, source, rest, heard)
-        finally:
-            await source.stop()
-            await rest.close()
-        await until(lambda: not fake.hub.sockets)
 
 
 @pytest.fixture
