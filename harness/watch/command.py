@@ -15,6 +15,7 @@ from chatengine.client import (
     SupabaseConfig,
     TokenConfig,
 )
+from chatengine.client.core.reading import Malformed, identity
 from chatengine.events import SOCKET_PATH
 from fakes.serving import CouldNotListen
 from harness.exits import CouldNotRun
@@ -23,6 +24,13 @@ from harness.watch.run import Plan, run
 __all__ = ["read_config", "watch"]
 
 _LONGEST_S: Final = 86_400
+_OPTIONS: Final = {
+    "chatengine.url": "--url",
+    "chatengine.path": "--path",
+    "supabase.url": "--supabase-url",
+    "workspaceId": "--workspace",
+    "userId": "--user",
+}
 
 
 @click.command()
@@ -60,6 +68,7 @@ def watch(**options: Any) -> None:
     Then:        chatengine-harness watch --url https://your-chatengine --workspace w-1
     """
     plan = Plan(**options)
+    _check_opened(plan)
     config = None if plan.demo else read_config(plan, os.environ)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -79,19 +88,42 @@ def read_config(plan: Plan, environment: Mapping[str, str]) -> ClientConfig:
             workspace_id=plan.workspace,
             user_id=plan.user,
             whatsapp_number_id=plan.number,
-            chatengine=None if plan.url is None else ChatEngineConfig(url=plan.url, path=plan.path),
-            token=None
-            if plan.url is None
-            else TokenConfig(secret=_secret(environment, "CHATENGINE_JWT_SECRET", "--url")),
-            supabase=None
-            if plan.supabase_url is None
-            else SupabaseConfig(
-                url=plan.supabase_url,
-                anon_key=_secret(environment, "SUPABASE_ANON_KEY", "--supabase-url"),
-            ),
+            **_chatengine(plan, environment),
+            **_supabase(plan, environment),
         )
     except ConfigError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(_in_options(str(error))) from None
+
+
+def _chatengine(plan: Plan, environment: Mapping[str, str]) -> dict[str, Any]:
+    if plan.url is None:
+        return {}
+    secret = _secret(environment, "CHATENGINE_JWT_SECRET", "--url")
+    return {
+        "chatengine": ChatEngineConfig(url=plan.url, path=plan.path),
+        "token": TokenConfig(secret=secret),
+    }
+
+
+def _supabase(plan: Plan, environment: Mapping[str, str]) -> dict[str, Any]:
+    if plan.supabase_url is None:
+        return {}
+    key = _secret(environment, "SUPABASE_ANON_KEY", "--supabase-url")
+    return {"supabase": SupabaseConfig(url=plan.supabase_url, anon_key=key)}
+
+
+def _check_opened(plan: Plan) -> None:
+    try:
+        identity(plan.opened or "any")
+    except Malformed as error:
+        raise click.UsageError(f"--open is no conversation: {error}") from None
+
+
+def _in_options(sentence: str) -> str:
+    """A sentence of the configuration in the words of the command line."""
+    for name, option in _OPTIONS.items():
+        sentence = sentence.replace(name, option)
+    return sentence
 
 
 def _secret(environment: Mapping[str, str], name: str, option: str) -> str:

@@ -80,7 +80,7 @@ class Journal:
         new = [
             *self._of_state(now_ms, connection),
             *self._of_reconnects(reconnects),
-            *self._of_source(now_ms, connection.source),
+            *self._of_source(now_ms, connection),
         ]
         before, self._connection = self._connection, connection
         if (before.source, before.state) != (connection.source, connection.state):
@@ -116,9 +116,12 @@ class Journal:
                 cause=reconnect.cause,
             )
 
-    def _of_source(self, now_ms: int, source: Source) -> Iterable[Entry]:
-        if source is self._connection.source:
+    def _of_source(self, now_ms: int, connection: Connection) -> Iterable[Entry]:
+        before, source = self._connection, connection.source
+        if source is before.source:
             return
+        if source is Source.NONE and before.is_connected and not connection.is_connected:
+            return  # the loss that has just been told
         name = SOURCE_NAMES[source]
         text = f"{name[0].upper()}{name[1:]} serves"
         yield Entry(at_ms=now_ms, kind="switch", text=text)

@@ -53,7 +53,8 @@ class View(Struct, frozen=True, kw_only=True):
     @classmethod
     def begin(cls, now_ms: int, opened: str | None = None) -> "View":
         """The view of somebody who has just come."""
-        return cls(opened=opened, selected=opened, seen={}, began_ms=now_ms)
+        whole_second = now_ms // 1000 * 1000  # as WhatsApp dates what comes in it
+        return cls(opened=opened, selected=opened, seen={}, began_ms=whole_second)
 
     def moved(self, conversations: Sequence[ConversationEntry], by: int) -> "View":
         """The bar `by` conversations further down, or up to the list's end."""
@@ -91,4 +92,6 @@ class View(Struct, frozen=True, kw_only=True):
         moment = entry.last_message_ms
         if moment is None or entry.id == self.opened:
             return False
-        return moment > self.seen.get(entry.id, self.began_ms)
+        if entry.id in self.seen:
+            return moment > self.seen[entry.id]
+        return moment >= self.began_ms

@@ -58,10 +58,11 @@ def status_lines(picture: Picture, width: int, zone: tzinfo | None) -> list[Line
     connection = picture.connection
     sign, style = _SOURCES[connection.source]
     source = Segment(f"{sign} {SOURCE_NAMES[connection.source]}", style)
-    lasted = duration(max(0, picture.now_ms - picture.since_ms) // 1000 * 1000)
+    seconds = max(0, picture.now_ms - picture.since_ms) // 1000
+    lasted = f" ({duration(seconds * 1000)})" if seconds else ""
     above = [
         f"socket {connection.state.value}" if connection.is_enabled else "no ChatEngine",
-        f"since {clock(picture.since_ms, zone, seconds=True)} ({lasted})",
+        f"since {clock(picture.since_ms, zone, seconds=True)}{lasted}",
         _latency(picture),
     ]
     who = one_line(f"{picture.user_id} in {picture.workspace_id}", MOST_NAME)
@@ -70,7 +71,7 @@ def status_lines(picture: Picture, width: int, zone: tzinfo | None) -> list[Line
     below = [
         _counted(counters.reconnects, "reconnect"),
         f"{counters.received} pushed",
-        f"{counters.duplicates} twice",
+        _counted(counters.duplicates, "duplicate"),
         f"{counters.malformed} malformed",
     ]
     return [

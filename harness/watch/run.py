@@ -16,6 +16,7 @@ from harness.exits import CouldNotRun
 from harness.watch.demo import running_demo
 from harness.watch.news import News
 from harness.watch.screen import Screen
+from harness.watch.text import MOST_SENTENCE, one_line
 from harness.watch.watcher import Watcher
 
 __all__ = ["Plan", "run"]
@@ -46,7 +47,8 @@ class Plan(NamedTuple):
         """Whether there is a terminal to draw on, and nothing speaks against it."""
         if self.plain or self.as_json or os.environ.get("TERM") == "dumb":
             return False
-        return sys.stdin.isatty() and sys.stdout.isatty()
+        # Textual draws on stderr, so that stdout could be a pipe: then lines are what is wanted.
+        return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 async def run(plan: Plan, config: ClientConfig | None) -> None:
@@ -72,9 +74,9 @@ async def run(plan: Plan, config: ClientConfig | None) -> None:
             watcher.open(opened)
         async with signalled() as stop, _under_way(_set_after(stop, plan.seconds)):
             await (_screen if plan.on_screen else _lines)(plan, watcher, opened, stop)
-    if plan.seconds is not None and not watcher.was_served:
-        why = client.connection.last_error or "no answer"
-        raise CouldNotRun(f"nothing served in {plan.seconds:g} s: {why}")
+        if plan.seconds is not None and not watcher.was_served:
+            why = one_line(client.connection.last_error or "no answer", MOST_SENTENCE)
+            raise CouldNotRun(f"nothing served in {plan.seconds:g} s: {why}")
 
 
 async def _screen(_: Plan, watcher: Watcher, opened: str | None, stop: asyncio.Event) -> None:

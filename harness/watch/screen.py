@@ -17,7 +17,7 @@ from harness.watch.lines import Line
 from harness.watch.picture import View
 from harness.watch.watcher import Watcher
 
-__all__ = ["Screen"]
+__all__ = ["Pane", "Screen"]
 
 _LOOK_EVERY_S: Final = 0.1
 """How often the screen takes up what changed: a burst of a thousand messages is drawn ten times
@@ -33,7 +33,7 @@ _MOST_TYPED: Final = 65_536
 Draw = Callable[[int, int], list[Line]]
 
 
-class _Pane(Widget):
+class Pane(Widget):
     """Draws the lines that a function makes for its size."""
 
     def __init__(self, draw: Draw, name: str) -> None:
@@ -47,6 +47,7 @@ class _Pane(Widget):
         self.refresh()
 
     def on_resize(self) -> None:
+        """Find room for other lines."""
         self.redraw()
 
     def render_line(self, y: int) -> Strip:
@@ -79,6 +80,8 @@ class Screen(App[None]):
         Binding("down", "choose(1)", priority=True),
         Binding("pageup", "read_back(1)", priority=True),
         Binding("pagedown", "read_back(-1)", priority=True),
+        # Not the input's: that is not there while a narrow screen shows the list.
+        Binding("enter", "enter", priority=True),
         Binding("escape", "leave", priority=True),
         Binding("ctrl+c,ctrl+q", "quit", priority=True),
     ]
@@ -96,21 +99,21 @@ class Screen(App[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the panes."""
-        yield _Pane(lambda w, h: pieces.status_lines(self._picture, w, None), "status")
+        yield Pane(lambda w, h: pieces.status_lines(self._picture, w, None), "status")
         with Horizontal():
-            yield _Pane(self._conversations, "list")
+            yield Pane(self._conversations, "list")
             with Vertical(id="talk"):
-                yield _Pane(lambda w, h: [pieces.title_line(self._view, self._picture, w)], "title")
-                yield _Pane(self._messages, "messages")
-                yield _Pane(lambda w, h: [pieces.typing_line(self._picture, w)], "typing")
+                yield Pane(lambda w, h: [pieces.title_line(self._view, self._picture, w)], "title")
+                yield Pane(self._messages, "messages")
+                yield Pane(lambda w, h: [pieces.typing_line(self._picture, w)], "typing")
                 yield Input(
                     placeholder="Write to the customer",
                     restrict=_NO_CONTROLS,
                     max_length=_MOST_TYPED,
                     select_on_focus=False,
                 )
-        yield _Pane(lambda w, h: pieces.journal_lines(self._picture, w, h, None), "journal")
-        yield _Pane(lambda w, h: [pieces.help_line(w)], "help")
+        yield Pane(lambda w, h: pieces.journal_lines(self._picture, w, h, None), "journal")
+        yield Pane(lambda w, h: [pieces.help_line(w)], "help")
 
     def on_mount(self) -> None:
         """Begin to look."""
@@ -127,11 +130,16 @@ class Screen(App[None]):
 
     def _show(self) -> None:
         """Draw what there is to see now."""
-        self._picture = self._watcher.look(self._view.opened)
+        before, self._picture = self._picture, self._watcher.look(self._view.opened)
+        if self._view.back and before.messages:
+            # Who reads back is left in peace: what comes in below moves nothing.
+            width = self.query_one("#messages").size.width
+            more = talk.lines_since(self._picture, before.messages[0], width)
+            self._view = self._view.reading(self._view.back + more)
         self._drawn_second = self._picture.now_ms // 1000
         self._view = self._view.looking(self._picture.conversations)
         self.screen.set_class(self._view.opened is None, "choosing")
-        for pane in self.query(_Pane):
+        for pane in self.query(Pane):
             pane.redraw()
 
     def _conversations(self, width: int, height: int) -> list[Line]:
@@ -153,6 +161,18 @@ class Screen(App[None]):
         self._view = self._view.reading(back)
         self._show()
 
+    def action_enter(self) -> None:
+        """Send what was written, or with nothing written open what the bar stands on."""
+        opened, line = self._view.opened, self.query_one(Input)
+        if opened is None or not line.value.strip():
+            self._open(self._view.selected)
+        else:
+            self._typed_nothing()
+            self._watcher.send(opened, line.value)
+            line.clear()
+            self._view = self._view.opening(opened)
+            self._show()
+
     def action_leave(self) -> None:
         """Leave the open conversation."""
         self._open(None)
@@ -167,18 +187,7 @@ class Screen(App[None]):
                 self._watcher.open(conversation_id)
             self._view = self._view.opening(conversation_id)
         self._show()
-
-    def on_input_submitted(self, submitted: Input.Submitted) -> None:
-        """Send what was written, or with nothing written open what the bar stands on."""
-        opened = self._view.opened
-        if not submitted.value.strip():
-            self._open(self._view.selected)
-        elif opened is not None:
-            self._typed_nothing()
-            self._watcher.send(opened, submitted.value)
-            submitted.input.clear()
-            self._view = self._view.opening(opened)
-            self._show()
+        self.query_one(Input).focus()
 
     def on_input_changed(self, changed: Input.Changed) -> None:
         """Tell the others that the user writes, once for as long as he does."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import tzinfo
-from itertools import islice, zip_longest
+from itertools import islice, pairwise, zip_longest
 from typing import Final
 
 from rich.cells import cell_len
@@ -14,7 +14,7 @@ from harness.watch.lines import BAD, DIM, GOOD, PLAIN, READ, Line, clock, date, 
 from harness.watch.picture import Picture, View
 from harness.watch.text import MOST_NAME, MOST_SENTENCE, fit, one_line, paragraphs, wrap
 
-__all__ = ["lines_back", "message_lines"]
+__all__ = ["lines_back", "lines_since", "message_lines"]
 
 _TICKS: Final = {
     Status.PENDING: ("◷", DIM),
@@ -49,15 +49,27 @@ def lines_back(picture: Picture, back: int, width: int, height: int) -> int:
     return max(0, min(back, len(upwards) - height))
 
 
+def lines_since(picture: Picture, last: Message, width: int) -> int:
+    """How many lines there are of messages newer than `last`; none where it is not there."""
+    place = next((n for n, each in enumerate(picture.messages) if each.id == last.id), 0)
+    newer = islice(pairwise(picture.messages), place)
+    return sum(len(_block(message, older, picture, width, None)) for message, older in newer)
+
+
 def _upwards(picture: Picture, width: int, wanted: int, zone: tzinfo | None) -> list[Line]:
     """At least `wanted` lines from the newest message's last line upwards, or all there are."""
     upwards: list[Line] = []
     for message, older in zip_longest(picture.messages, islice(picture.messages, 1, None)):
-        block = [*_day(message, older, width, zone), *_message(message, picture, width, zone)]
-        upwards += reversed(block)
+        upwards += reversed(_block(message, older, picture, width, zone))
         if len(upwards) >= wanted:
             break
     return upwards
+
+
+def _block(
+    message: Message, older: Message | None, picture: Picture, width: int, zone: tzinfo | None
+) -> list[Line]:
+    return [*_day(message, older, width, zone), *_message(message, picture, width, zone)]
 
 
 def _day(message: Message, older: Message | None, width: int, zone: tzinfo | None) -> list[Line]:

@@ -28,18 +28,26 @@ def test_a_loss_a_switch_and_the_return_are_told_as_they_happen() -> None:
     ]
     assert told == [
         ["Connected", "WebSocket serves"],
-        ["Connection lost after 5 s: the server closed the socket", "Nothing serves"],
+        ["Connection lost after 5 s: the server closed the socket"],
         ["Supabase serves"],
         ["Connected again after 4 s: the server closed the socket", "WebSocket serves"],
         [],
     ]
     assert journal.since_ms == NOW + 9000
-    assert [entry.kind for entry in journal.entries][2:6] == [
+    assert [entry.kind for entry in journal.entries][2:] == [
         "lost",
         "switch",
-        "switch",
         "connected",
+        "switch",
     ]
+
+
+def test_it_is_told_that_nothing_serves_any_more() -> None:
+    """While the socket was down already, the end of Supabase is news of its own."""
+    journal = Journal(NOW)
+    steps = (replace(DOWN, source=Source.SUPABASE), DOWN)
+    told = [entry.text for step in steps for entry in journal.observe(NOW, step, [])]
+    assert told == ["Supabase serves", "Nothing serves"]
 
 
 def test_an_alert_begins_and_ends() -> None:

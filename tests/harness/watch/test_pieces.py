@@ -98,7 +98,7 @@ def test_the_status_says_what_serves_since_when_and_how_fast() -> None:
     shown = picture(latency=Latency(2.4, 17.6), counters=Counters(received=5, reconnects=1))
     assert text_of(status_lines(shown, 82, ZONE)) == [
         "● WebSocket · socket connected · since 14:58:59 (1 min 1 s) · p50 2 ms, p99 18 ms",
-        "  agent-1 in w-1 · 1 reconnect · 5 pushed · 0 twice · 0 malformed",
+        "  agent-1 in w-1 · 1 reconnect · 5 pushed · 0 duplicates · 0 malformed",
     ]
 
 
