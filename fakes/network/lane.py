@@ -17,6 +17,9 @@ __all__ = ["Lane"]
 _LIMIT: Final = 256 * 1024
 """Bytes that wait here before their sender does: 100 ms of latency let 2.6 MB/s through."""
 
+_AT_ONCE: Final = 256
+"""Pieces sent before others get their turn: each is a call of the kernel, some 5 us."""
+
 
 class Lane:
     """Bytes go through `feed`; what is struck among them happens behind what came before it."""
@@ -102,8 +105,8 @@ class Lane:
         """Send what is due, as far as the sink takes it."""
         self._cancel_timer()
         now = time.monotonic()
-        while not self._sink.is_blocked:
-            what = self._shaper.pop(now)
+        for _ in range(_AT_ONCE):
+            what = None if self._sink.is_blocked else self._shaper.pop(now)
             if what is None:
                 break
             if isinstance(what, bytes):

@@ -8,6 +8,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 __all__ = ["Leg", "LegListener", "reset"]
@@ -38,8 +39,13 @@ class LegListener(Protocol):
 
 def reset(sock: socket.socket) -> None:
     """Close a socket with a RST."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    _set(sock, socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     sock.close()
+
+
+def _set(sock: socket.socket, level: int, option: int, value: int | bytes) -> None:
+    with suppress(OSError):  # some systems refuse it where the peer has reset the connection
+        sock.setsockopt(level, option, value)
 
 
 class Leg:
@@ -47,13 +53,14 @@ class Leg:
 
     def __init__(self, sock: socket.socket, listener: LegListener) -> None:
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _set(sock, socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock = sock
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._unsent = bytearray()
         self._reads = False
-        self._ended = False
+        self.has_ended = False
+        """Whether the peer's FIN has come."""
         self._finishing = False
         self._finished = False
         self._broken = False
@@ -66,7 +73,7 @@ class Leg:
 
     def resume(self) -> None:
         """Read what comes."""
-        if not (self._reads or self._ended or self.is_closed):
+        if not (self._reads or self.has_ended or self.is_closed):
             self._reads = True
             self._loop.add_reader(self._sock, self._read)
 
@@ -122,7 +129,7 @@ class Leg:
         if data:
             self._listener.received(data)
             return
-        self._ended = True
+        self.has_ended = True
         self.pause()
         self._listener.ended()
         self._close_when_done()
@@ -136,7 +143,7 @@ class Leg:
             # What the peer sent before it went is still to be read; the reader finds out then.
             self._broken = True
             self._forget_unsent()
-            if self._ended:
+            if self.has_ended:
                 self._lose()
             return 0
 
@@ -163,7 +170,7 @@ class Leg:
         self._close_when_done()
 
     def _close_when_done(self) -> None:
-        if self._ended and self._finished:
+        if self.has_ended and self._finished:
             self.close()
 
     def _lose(self) -> None:

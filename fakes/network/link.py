@@ -89,8 +89,11 @@ class Link:
             "to_client": self._lane("to_client", self._target, self._client),
         }
         self._moved: dict[Direction, float] = dict.fromkeys(self.lanes, time.monotonic())
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._waits: set[asyncio.TimerHandle] = set()
+        self._linger: asyncio.TimerHandle | None = None
+        self._has_begun = False
         self._is_cut = False
+        self._is_over = False
 
     def _lane(self, direction: Direction, source: Leg, sink: Leg) -> Lane:
         def feed(data: bytes) -> Iterator[Item]:
@@ -111,6 +114,7 @@ class Link:
 
     def start(self) -> None:
         """Read from both peers."""
+        self._has_begun = True
         for leg in (self._client, self._target):
             leg.resume()
 
@@ -122,7 +126,9 @@ class Link:
     def disarm(self) -> None:
         """Forget all rules, those too that only wait for their moment."""
         self.streams.disarm()
-        self._cancel_timers()
+        for timer in self._waits:
+            timer.cancel()
+        self._waits.clear()
 
     def close(self) -> None:
         """Close both sockets."""
@@ -131,6 +137,8 @@ class Link:
 
     def _pin_to_now(self, struck: Struck) -> Rule:
         """Pin a fault that happens at a moment, not at a point: so long after what last moved."""
+        if not self._has_begun:
+            return struck.pin
         fault, direction = struck.rule.fault, struck.direction
         if not isinstance(fault, (Corrupt, Hold)):
             direction = max(self._moved, key=self._moved.__getitem__)
@@ -152,7 +160,7 @@ class Link:
             lane.pass_on(self.streams.finish(direction))
             lane.then(sink.finish)
         if self.is_half_open:
-            source.close()  # nobody is going to answer its FIN
+            source.close()  # as in `_silence`
 
     def lost(self, direction: Direction) -> None:
         """The source was reset: passed on as a RST, behind what is on its way."""
@@ -162,9 +170,13 @@ class Link:
 
     def closed(self) -> None:
         """One leg is closed; the link is gone with the second."""
-        if self._client.is_closed and self._target.is_closed:
-            self._cancel_timers()
-            self._owner.gone(self)
+        if self._is_over or not (self._client.is_closed and self._target.is_closed):
+            return
+        self._is_over = True
+        self.disarm()
+        if self._linger is not None:
+            self._linger.cancel()
+        self._owner.gone(self)
 
     def _of(self, direction: Direction) -> tuple[Lane, Leg, Leg]:
         legs = (self._client, self._target)
@@ -174,15 +186,19 @@ class Link:
     # Faults
 
     def _struck(self, struck: Struck, by: By = "schedule") -> None:
-        wait_ms = struck.rule.wait_ms
-        if not wait_ms:
+        if not struck.rule.wait_ms:
             self._carry_out(struck, by)
             return
-        loop = asyncio.get_running_loop()
-        self._timers.add(loop.call_later(wait_ms / 1000, self._carry_out, struck, by))
+
+        def happen() -> None:
+            self._waits.discard(timer)
+            self._carry_out(struck, by)
+
+        timer = asyncio.get_running_loop().call_later(struck.rule.wait_ms / 1000, happen)
+        self._waits.add(timer)
 
     def _carry_out(self, struck: Struck, by: By) -> None:
-        if self._is_cut or (self._client.is_closed and self._target.is_closed):
+        if self._is_cut or self._is_over:
             return
         self._owner.fired(struck.pin, by)
         match struck.rule.fault:
@@ -195,8 +211,7 @@ class Link:
                 for lane in self._lanes(direction):
                     lane.release()
             case HalfOpen(direction):
-                for lane in self._lanes(direction):
-                    lane.silence()
+                self._silence(direction)
             case Cut():
                 self._cut()
             case Reset():
@@ -209,14 +224,21 @@ class Link:
     def _lanes(self, given: Directions) -> list[Lane]:
         return [self.lanes[direction] for direction in directions(given)]
 
-    def _cut(self) -> None:
-        self._is_cut = True
-        self._cancel_timers()
-        for lane in self.lanes.values():
+    def _silence(self, direction: Directions) -> None:
+        for lane in self._lanes(direction):
             lane.silence()
         for leg in (self._client, self._target):
+            if leg.has_ended:
+                leg.close()  # nobody is going to answer its FIN
+
+    def _cut(self) -> None:
+        self._is_cut = True
+        self.disarm()
+        for lane in self.lanes.values():
+            lane.silence()
+        self._linger = asyncio.get_running_loop().call_later(_LINGER_S, self.close)
+        for leg in (self._client, self._target):
             leg.finish()
-        self._timers.add(asyncio.get_running_loop().call_later(_LINGER_S, self.close))
 
     def _reset(self) -> None:
         for lane in self.lanes.values():
@@ -230,8 +252,3 @@ class Link:
             return
         for lane in self.lanes.values():
             lane.clear()
-
-    def _cancel_timers(self) -> None:
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()

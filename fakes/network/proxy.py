@@ -10,6 +10,7 @@ async with running_proxy(ProxySettings(target=Address("127.0.0.1", 4001))) as pr
 import asyncio
 import socket
 from collections.abc import Iterable
+from functools import partial
 from itertools import count
 
 from fakes.control import ControlDoor
@@ -201,7 +202,12 @@ class RunningProxy:
             return
         task = asyncio.get_running_loop().create_task(self._connect(number, client))
         self._connecting.add(task)
-        task.add_done_callback(self._connecting.discard)
+        task.add_done_callback(partial(self._settled, client))
+
+    def _settled(self, client: socket.socket, task: asyncio.Task[None]) -> None:
+        self._connecting.discard(task)
+        if task.cancelled():
+            client.close()
 
     def _refused_by(self, number: int) -> By | None:
         if self._refuses:
@@ -211,11 +217,7 @@ class RunningProxy:
         return None
 
     async def _connect(self, number: int, client: socket.socket) -> None:
-        try:
-            target = await self._target.connect()
-        except asyncio.CancelledError:
-            client.close()
-            raise
+        target = await self._target.connect()
         if target is None:
             self._unreached += 1
             reset(client)

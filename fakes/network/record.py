@@ -117,7 +117,9 @@ class Record:
 
     def fired(self, rule: Rule, by: By) -> None:
         """Note a fault that happens."""
-        self._fired[str(rule.fault.__struct_config__.tag)] += 1
+        kind = str(rule.fault.__struct_config__.tag)
+        self._fired[kind] += 1
+        _log.info("fault", kind=kind, connection=rule.first, by=by)
         self._note(Fired(self._now_ms(), by, rule))
 
     def _now_ms(self) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import socket
+import struct
 import time
 from pathlib import Path
 
@@ -37,6 +38,13 @@ from tests.waiting import until
 
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def reset(end: End) -> None:
+    """Close with a RST."""
+    with socket.socket(fileno=os.dup(end.fileno)) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    end.abort()
 
 
 async def exchange(client: End, target: End) -> None:
@@ -83,10 +91,20 @@ async def test_a_peers_reset_passes_through(first: str) -> None:
         client, target = await here.connect()
         await exchange(client, target)
         one, other = (client, target) if first == "client" else (target, client)
-        sock = one.writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        one.abort()
+        reset(one)
         assert await other.end() == "RST"
+        await until(lambda: not here.proxy.connections)
+
+
+async def test_a_peers_reset_travels_as_late_as_its_bytes() -> None:
+    """It overtakes nothing in the proxy, and both ends are gone after it."""
+    async with world(Rule(Latency(80))) as here:
+        client, target = await here.connect()
+        await exchange(client, target)
+        start = time.monotonic()
+        reset(target)
+        assert await client.end() == "RST"
+        assert time.monotonic() - start >= 0.075
         await until(lambda: not here.proxy.connections)
 
 
@@ -136,6 +154,7 @@ async def test_who_does_not_close_after_a_cut_is_closed() -> None:
         client, target = await here.connect()
         await exchange(client, target)
         here.proxy.cut_all()
+        here.proxy.heal()  # which has nothing to say to what is over
         await until(lambda: not here.proxy.connections, within_s=4)
         assert await how_they_end(client, target) == ["FIN", "FIN"]
 
@@ -169,6 +188,19 @@ async def test_half_open_is_silence_for_both() -> None:
         await exchange(*await here.connect())
         here.proxy.heal()
         assert await how_they_end(target, other, other_target) == ["RST"] * 3
+
+
+async def test_half_open_after_half_a_close() -> None:
+    """A peer that had ended is closed with, for nobody is going to answer it."""
+    async with world() as here:
+        client, target = await here.connect()
+        client.writer.write_eof()
+        assert await target.end() == "FIN"
+        here.proxy.half_open()
+        assert await client.end() == "FIN"
+        target.send(b"hello?")
+        target.close()
+        await until(lambda: not here.proxy.connections)
 
 
 async def test_half_open_may_be_one_way() -> None:
@@ -392,11 +424,13 @@ async def test_what_cannot_be_begun_is_told() -> None:
 
 async def test_nothing_is_left_behind() -> None:
     """When the block ends every socket is closed, whatever was going on."""
+    async with world():
+        pass  # a loop opens files of its own at first
     before = open_files()
     async with world(Rule(HalfOpen(), first=2, last=2), Rule(Latency(60_000), first=3)) as here:
         for _ in range(3):
             client, _ = await here.connect()
             client.send(b"x")
         here.proxy.apply(Schedule((Rule(Cut(), wait_ms=60_000),)))
-        await until(lambda: here.proxy.stats.bytes.to_target)
+        await until(lambda: here.proxy.stats.bytes.to_target == 3)
     await until(lambda: open_files() == before)

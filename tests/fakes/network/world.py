@@ -113,7 +113,7 @@ async def world(*rules: Rule, host: str = "127.0.0.1", **settings: Any) -> Async
         served.append(End(reader, writer))
         accepted.put_nowait(served[-1])
 
-    server = await asyncio.start_server(serve, host, 0)
+    server = await asyncio.start_server(serve, host, 0, backlog=4096)
     target = Address(host, server.sockets[0].getsockname()[1])
     made: list[End] = []
     try:
