@@ -2,6 +2,7 @@
 
 - `chatengine`: the server a CRM talks to
 - `evolution`: the WhatsApp provider
+- `supabase`: what a CRM falls back to: Realtime and REST
 - `environment`: settings from environment variables, with one sentence for each mistake
 - `turns`: long work that does not hold others up
 - `serving`: listening, ending on a signal, exit codes

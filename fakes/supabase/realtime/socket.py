@@ -26,6 +26,8 @@ from fakes.supabase.realtime.frames import Frame, MalformedFrame, Version, decod
 from fakes.supabase.realtime.joins import PREFIX, JoinRefused, join
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aiohttp.web import WebSocketResponse
 
     from fakes.supabase.keys import Claims
@@ -92,18 +94,24 @@ class Socket:
         try:
             code = await self._end
         finally:
-            for task in tasks:
-                task.cancel()
+            self._forget(tasks)
+        try:
             await asyncio.wait(tasks)
-            for channel in tuple(self.channels.values()):
-                channel.forget()
-            del self._hub.sockets[self.id]
-        if code is not None:
-            await self._ws.close(code=code)
-        self._ended.set()
+            if code is not None:
+                await self._ws.close(code=code)
+        finally:
+            self._ended.set()
         for task in tasks:
             if not task.cancelled():
                 task.result()  # raises what went wrong
+
+    def _forget(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        """Be gone at once, for everybody else; the close of the WebSocket takes its time."""
+        for task in tasks:
+            task.cancel()
+        for channel in tuple(self.channels.values()):
+            channel.forget()
+        del self._hub.sockets[self.id]
 
     def _finish(self, code: int | None) -> None:
         """Let it end: with a close of that code, or without one where the client is gone."""
@@ -235,12 +243,12 @@ class Socket:
         except JoinRefused as refused:
             await self._refuse(frame, refused)
             return
-        self.channels[frame.topic] = channel
-        self.is_user = True
         answer = channel.answer()
         if faults.take(JoinMismatched, name) is not None:
             answer = _mismatched(answer)
         await self._send(reply(frame, "ok", answer))
+        self.channels[frame.topic] = channel
+        self.is_user = True
         channel.start()
 
     async def _refuse(self, frame: Frame, refused: JoinRefused) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from fakes.supabase import Limits
+from fakes.supabase import Limits, Timing
 from fakes.supabase.faults import ChangeDropped, ChangeTooLarge
+from fakes.supabase.realtime.feed import IDLE_FACTOR
 from fakes.supabase.schema import CONTRACT, Column, Table
 from tests.fakes.supabase.world import SETTINGS, binding, message, running
 from tests.waiting import until
@@ -416,6 +417,21 @@ async def test_a_poll_takes_so_many_changes() -> None:
         assert [(await phoenix.change())["record"]["body"] for _ in range(5)] == list("12345")
         assert time.monotonic() - began >= 0.08  # two more polls
     assert Limits().changes == 100
+
+
+async def test_polls_take_turns_with_the_clock() -> None:
+    """What is committed right after a poll waits for the next one."""
+    timing = replace(SETTINGS.timing, poll_ms=60)
+    async with running(replace(SETTINGS, timing=timing)) as world:
+        phoenix = await world.connect()
+        await phoenix.subscribe(binding())
+        world.insert(message())
+        await phoenix.change()
+        began = time.monotonic()
+        world.insert(message())
+        await phoenix.change()
+        assert time.monotonic() - began >= 0.04
+    assert (Timing().poll_ms, IDLE_FACTOR) == (100, 5)
 
 
 async def test_one_socket_that_does_not_read_holds_nobody_up(world: World) -> None:
