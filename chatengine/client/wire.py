@@ -240,7 +240,6 @@ class Wire(socketio.AsyncClient):  # type: ignore[misc]  # the library has no ty
 
     async def abort(self) -> None:
         """Close every socket and end every task, whatever state they are in."""
-        self.eio.state = "disconnected"
         tasks = {each for each in (self.eio.read_loop_task, self.eio.write_loop_task) if each}
         try:
             while tasks:

@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+import engineio
 import psutil
 from aiohttp import WSMsgType, web
 
@@ -176,13 +177,16 @@ async def nothing_left() -> AsyncIterator[None]:
     yield
     with suppress(AssertionError):  # what is left says more than that something is
         await until(lambda: not _held() - before, within_s=2)
-    assert _held() - before == Counter()
+    left = _held() - before
+    assert not left, left
 
 
 def _held() -> Counter[str]:
-    """How many there are of each task, timer and open file."""
+    """How many there are of each task, of timers, of open files and of connections."""
     now_s = asyncio.get_running_loop().time()
     handles = [each for each in gc.get_objects() if isinstance(each, asyncio.TimerHandle)]
     timers = [each for each in handles if not each.cancelled() and each.when() > now_s]
     held = Counter(str(task.get_coro()).split(" at ")[0] for task in asyncio.all_tasks())
-    return held + Counter(timers=len(timers), files=psutil.Process().num_fds())
+    library = len(engineio.base_client.connected_clients)  # it keeps a list of its own
+    files = psutil.Process().num_fds()
+    return held + Counter(timers=len(timers), files=files, library=library)

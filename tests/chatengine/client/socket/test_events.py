@@ -6,9 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 from msgspec.structs import replace
 
 from chatengine import events
+from fakes.serving import serving
 from tests.chatengine.client.socket.peers import QUICK, Heard, Peer, scripted, source
 from tests.fakes.chatengine.world import JID, OTHER_JID, SETTINGS, running
 from tests.waiting import until
@@ -49,6 +51,37 @@ async def test_a_burst_in_one_moment_keeps_its_order() -> None:
     assert heard.all("message") == list(range(BURST))
 
 
+async def test_a_burst_in_one_poll_keeps_its_order() -> None:
+    """A body of polling holds as many packets as the server likes: python-engineio takes 16."""
+    bodies = iter(
+        [
+            '0{"sid":"e-1","upgrades":[],"pingInterval":25000,"pingTimeout":20000}',
+            "\x1e".join(
+                ['40{"sid":"s-1"}', *(f'42["message",{number}]' for number in range(BURST))]
+            ),
+        ]
+    )
+
+    async def handle(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            return web.Response(text="ok")
+        body = next(bodies, None)
+        if body is None:
+            await asyncio.Event().wait()
+        return web.Response(text=body)
+
+    app = web.Application()
+    app.router.add_route("*", "/api/ws/", handle)
+    heard = Heard()
+    async with (
+        serving(app, "127.0.0.1", 0, handler_cancellation=True) as port,
+        source(f"http://127.0.0.1:{port}", heard, transports=("polling",)),
+    ):
+        await until(lambda: len(heard.events) == BURST)
+    assert heard.all("message") == list(range(BURST))
+    assert heard.losses == []
+
+
 MALFORMED: list[str | bytes] = [
     "4",
     "42",
@@ -82,7 +115,7 @@ MALFORMED: list[str | bytes] = [
 ]
 
 STRANGE: list[str | bytes] = [
-    "430[]",  # under ack 0 the library keeps its counter
+    "430[]",
     "431[]",
     '40{"sid":"again"}',
     "41/other,",
@@ -243,6 +276,23 @@ async def test_what_is_no_yes_is_no_subscription(answer: str | None) -> None:
         await until(lambda: socket.connected)
         assert await socket.subscribe(JID) is False
         assert socket.connected
+
+
+async def test_an_answer_that_nobody_asked_for() -> None:
+    """Ack 0, under which the library keeps its counter, and one that comes twice, are nothing."""
+
+    async def script(peer: Peer) -> None:
+        await peer.let_in()
+        for number in (1, 2):
+            await peer.receive()
+            await peer.send("430[]", f'43{number}[{{"ok":true}}]', f"43{number}[]")
+        await peer.rest()
+
+    async with scripted(script) as url, source(url) as socket:
+        await until(lambda: socket.connected)
+        assert await socket.subscribe(JID) is True
+        assert await socket.subscribe(OTHER_JID) is True
+        assert socket.malformed == 0
 
 
 async def test_a_loss_ends_the_wait_for_an_answer() -> None:

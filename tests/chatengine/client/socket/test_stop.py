@@ -65,6 +65,28 @@ async def test_no_traffic_after_a_stop() -> None:
     assert (accepted, len(heard.losses)) == (stopped, losses)
 
 
+async def test_the_listener_hears_nothing_after_a_stop() -> None:
+    """From the moment of the call on, wherever in a burst it comes, and before it has returned."""
+
+    async def script(peer: Peer) -> None:
+        await peer.let_in()
+        await peer.send(*(f'42["message",{number}]' for number in range(300)))
+        await peer.rest()
+
+    heard = Heard()
+    async with scripted(script) as url, source(url, heard, started=False) as socket:
+        for turns in range(12):
+            heard.events.clear()
+            socket.start()
+            await until(lambda: heard.events)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            until_then = len(heard.events)
+            await socket.stop()
+            assert len(heard.events) == until_then
+    assert heard.losses == []
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_stop_in_the_middle_of_connecting(transport: Transport) -> None:
     """A handshake that hangs is given up at once."""
@@ -128,18 +150,18 @@ async def test_a_stop_while_a_token_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_stop_of_a_half_open_connection(world: World, transport: Transport) -> None:
+async def test_a_stop_of_a_half_open_connection(transport: Transport) -> None:
     """A peer that is gone without a word holds a stop up for a second at most."""
-    host, port = world.url.removeprefix("http://").split(":")
-    async with (
-        nothing_left(),
-        running_proxy(ProxySettings(target=Address(host, int(port)))) as proxy,
-        source(proxy.url, transports=(transport,)) as socket,
-    ):
-        await until(lambda: socket.connected)
-        proxy.half_open()
-        async with asyncio.timeout(1.5):
-            await socket.stop()
+    async with nothing_left(), running() as world:
+        host, port = world.url.removeprefix("http://").split(":")
+        async with (
+            running_proxy(ProxySettings(target=Address(host, int(port)))) as proxy,
+            source(proxy.url, transports=(transport,)) as socket,
+        ):
+            await until(lambda: socket.connected)
+            proxy.half_open()
+            async with asyncio.timeout(1.5):
+                await socket.stop()
 
 
 async def test_a_stop_that_is_cancelled_can_be_repeated() -> None:
