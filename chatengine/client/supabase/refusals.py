@@ -6,6 +6,8 @@ The server's own words are data from outside: one line of them is quoted, cut sh
 import os
 from typing import Final
 
+from chatengine.client.answers import quoted
+
 __all__ = [
     "MISMATCH",
     "broken",
@@ -13,7 +15,6 @@ __all__ = [
     "handshake",
     "join",
     "no_token",
-    "quoted",
     "read",
     "subscription",
     "unreachable",
@@ -23,7 +24,6 @@ MISMATCH: Final = (
     "Supabase answered the join with other subscriptions than were asked for: it is tried again"
 )
 
-_MOST_SHOWN: Final = 200
 _NO_CLOSE_FRAME: Final = 1006
 
 _HANDSHAKES: Final = {
@@ -104,12 +104,6 @@ def read(table: str, status: int, message: str) -> str:
     said = f"{said}: {quoted(message)}" if message else said
     advice = _READS.get(status)
     return said if advice is None else f"{said} ({advice})"
-
-
-def quoted(text: str) -> str:
-    """One line of a peer's own words, without control characters and cut short."""
-    line = "".join(each if each.isprintable() else " " for each in text[: _MOST_SHOWN + 1])
-    return line if len(text) <= _MOST_SHOWN else line[:_MOST_SHOWN] + "..."
 
 
 def _sentence(what: str, reason: str) -> str:

@@ -11,6 +11,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession, hdrs
 from msgspec import Struct
 from yarl import URL
 
+from chatengine.client.answers import TooLong, read_bounded
 from chatengine.client.config import SupabaseConfig, Timing
 from chatengine.client.problems import HttpProblem
 from chatengine.client.supabase import refusals
@@ -120,6 +121,8 @@ class SupabaseRest:
         except TimeoutError:
             sentence = f"Supabase did not answer within {self._deadline_s:g} s"
             raise HttpProblem(None, sentence) from None
+        except TooLong as error:
+            raise HttpProblem(None, f"Supabase answered too much: {error}") from None
         except (ClientError, OSError) as error:
             raise HttpProblem(None, refusals.unreachable(error)) from None
         return rows
@@ -138,7 +141,7 @@ class SupabaseRest:
         if self._http is None:
             self._http = ClientSession()
         async with self._http.get(url, headers=headers, allow_redirects=False) as response:
-            body = await _bounded(response)
+            body = await read_bounded(response, _MOST_BYTES)
         if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return [], None  # rows went while they were paged through
         if response.status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
@@ -162,16 +165,6 @@ def _is_last(found: int, asked: int, read: int, total: int | None) -> bool:
 def _total(response: ClientResponse) -> int | None:
     match = _TOTAL.fullmatch(response.headers.get(hdrs.CONTENT_RANGE, ""))
     return None if match is None else int(match[1])
-
-
-async def _bounded(response: ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            sentence = f"Supabase answered with more than {_MOST_BYTES} bytes"
-            raise HttpProblem(response.status, sentence)
-    return bytes(body)
 
 
 def _decoded(table: str, status: int, body: bytes) -> list[object]:

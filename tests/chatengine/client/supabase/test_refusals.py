@@ -59,5 +59,6 @@ def test_a_sentence(sentence: str, expected: str) -> None:
 
 def test_a_hostile_reason() -> None:
     """A peer's words are one line, without control characters, and cut short."""
-    assert refusals.quoted("a\x1b[31m\nb") == "a [31m b"
-    assert refusals.quoted("x" * 10_000) == "x" * 200 + "..."
+    said = "Supabase refused the channel: "
+    assert refusals.join("a\x1b[31m\nb") == f"{said}a [31m b"
+    assert refusals.join("x" * 10_000) == f"{said}{'x' * 200}..."

@@ -280,7 +280,7 @@ async def test_an_answer_without_end() -> None:
 
     async with running() as (server, rest):
         server.answer = endless
-        with pytest.raises(HttpProblem, match="more than 33554432 bytes"):
+        with pytest.raises(HttpProblem, match="the answer has more than 33554432 bytes"):
             await rest.messages("c")
 
 
