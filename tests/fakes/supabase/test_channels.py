@@ -186,17 +186,19 @@ async def test_a_new_token_in_time(world: World) -> None:
     assert (await phoenix.change())["record"]["body"] == "as the new one"
 
 
-async def test_no_change_is_lost_over_a_new_token(world: World) -> None:
-    """Until the subscription is renewed the old one goes on."""
-    phoenix = await world.connect()
-    await phoenix.subscribe(binding())
-    world.faults.add(SystemDelayed(ms=50, count=1))
-    payload = {"access_token": world.token()}
-    await phoenix.send("realtime:room", "access_token", payload, join_ref="1")
-    for number in range(10):
-        world.insert(message(body=str(number)))
-    events = [(await phoenix.receive()).event for _ in range(11)]
-    assert (events.count("postgres_changes"), events.count("system")) == (10, 1)
+@pytest.mark.parametrize(("delay_ms", "poll_ms"), [(50, 1), (0, 50)])
+async def test_no_change_is_lost_over_a_new_token(delay_ms: int, poll_ms: int) -> None:
+    """Until the subscription is renewed the old one goes on, and what it has not seen yet stays."""
+    timing = replace(SETTINGS.timing, poll_ms=poll_ms)
+    async with running(replace(SETTINGS, timing=timing)) as world:
+        phoenix = await world.connect()
+        await phoenix.subscribe(binding())
+        world.faults.add(SystemDelayed(ms=delay_ms, count=1))
+        world.insert(*(message() for _ in range(10)))
+        payload = {"access_token": world.token()}
+        await phoenix.send("realtime:room", "access_token", payload, join_ref="1")
+        events = [(await phoenix.receive()).event for _ in range(11)]
+        assert (events.count("postgres_changes"), events.count("system")) == (10, 1)
 
 
 @pytest.mark.parametrize(
