@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from chatengine.client.core.reading import identity, moment, optional_identity, read, text
+from chatengine.client.core.reading import Id, MaybeId, Wire, check_ids, moment, read, text
 from chatengine.client.core.shapes import Message, Origin
 from chatengine.payloads import LONGEST_ID
 from chatengine.status import Status
@@ -47,76 +47,76 @@ class ConversationNews(Struct, frozen=True, kw_only=True):
     last_ms: int | None = None
 
 
-class _Metadata(Struct, rename="camel"):
-    provider_message_id: str | None = None
-    client_message_id: str | None = None
+class _Metadata(Wire, rename="camel"):
+    provider_message_id: MaybeId = None
+    client_message_id: MaybeId = None
 
 
-class _Attachment(Struct):
+class _Attachment(Wire):
     url: str | None = None
 
 
-class _MessagePayload(Struct, rename="camel"):
-    id: str
-    conversation_id: str
+class _MessagePayload(Wire, rename="camel"):
+    id: Id
+    conversation_id: Id
     type: Literal["text", "image", "video", "audio", "file"]
     created_at: str
     workspace_id: str | None = None
-    sender_id: str | None = None
+    sender_id: MaybeId = None
     content: str | None = None
     status: str | None = None
-    reply_to_message_id: str | None = None
+    reply_to_message_id: MaybeId = None
     attachments: list[_Attachment] | None = None
     metadata: _Metadata | None = None
     updated_at: str | None = None
 
 
-class _MessageRow(Struct):
-    id: str
-    conversation_id: str
+class _MessageRow(Wire):
+    id: Id
+    conversation_id: Id
     type: Literal["text", "image", "video", "audio", "document", "file"]
     created_at: str
     workspace_id: str | None = None
-    whatsapp_number_id: str | None = None
-    sent_by_user_id: str | None = None
+    whatsapp_number_id: MaybeId = None
+    sent_by_user_id: MaybeId = None
     body: str | None = None
     status: str | None = None
     is_outgoing: bool | None = None
     media_url: str | None = None
-    external_id: str | None = None
-    client_message_id: str | None = None
+    external_id: MaybeId = None
+    client_message_id: MaybeId = None
     error_message: str | None = None
-    reply_to_id: str | None = None
+    reply_to_id: MaybeId = None
     updated_at: str | None = None
 
 
-class _Participant(Struct):
+class _Participant(Wire):
     id: str | None = None
     name: str | None = None
 
 
-class _LastMessage(Struct, rename="camel"):
+class _LastMessage(Wire, rename="camel"):
     created_at: str
-    id: str | None = None
+    id: MaybeId = None
     content: str | None = None
     type: str | None = None
 
 
-class _ConversationPayload(Struct, rename="camel"):
-    id: str
+class _ConversationPayload(Wire, rename="camel"):
+    id: Id
     workspace_id: str | None = None
-    whatsapp_number_id: str | None = None
-    contact_id: str | None = None
+    whatsapp_number_id: MaybeId = None
+    contact_id: MaybeId = None
     participants: list[_Participant] | None = None
     last_message: _LastMessage | None = None
     updated_at: str | None = None
 
 
-class _ConversationRow(Struct):
-    id: str
+class _ConversationRow(Wire):
+    id: Id
     workspace_id: str | None = None
-    whatsapp_number_id: str | None = None
-    contact_id: str | None = None
+    whatsapp_number_id: MaybeId = None
+    contact_id: MaybeId = None
     last_message_at: str | None = None
     updated_at: str | None = None
 
@@ -134,13 +134,14 @@ def message_from_payload(payload: object, workspace_id: str, user_id: str) -> Me
     """Map the contract's Message, pushed or from HTTP; raises `Malformed`."""
     wire = read(_MessagePayload, payload)
     metadata, updated_at = wire.metadata or _NO_METADATA, wire.updated_at
-    sender = optional_identity(wire.sender_id)
+    client, provider = metadata.client_message_id, metadata.provider_message_id
+    sender, reply_to = wire.sender_id or None, wire.reply_to_message_id
+    check_ids(f"{wire.id}{wire.conversation_id}{sender}{client}{provider}{reply_to}")
     created_ms = moment(wire.created_at)
-    message_id = identity(wire.id)
     is_outgoing = sender is not None and (sender == user_id or not is_customer(sender))
     return Message(
-        id=message_id,
-        conversation_id=identity(wire.conversation_id),
+        id=wire.id,
+        conversation_id=wire.conversation_id,
         workspace_id=workspace_id if wire.workspace_id is None else wire.workspace_id,
         body=text(wire.content) or "",
         type="document" if wire.type == "file" else wire.type,
@@ -149,10 +150,10 @@ def message_from_payload(payload: object, workspace_id: str, user_id: str) -> Me
         created_ms=created_ms,
         updated_ms=created_ms if updated_at in (None, wire.created_at) else moment(updated_at),
         origin=_CHATENGINE,
-        external_id=_provider_id(metadata.provider_message_id, message_id),
-        client_id=optional_identity(metadata.client_message_id),
+        external_id=_provider_id(provider, wire.id),
+        client_id=client or None,
         media_url=(text(wire.attachments[0].url) or None) if wire.attachments else None,
-        reply_to_id=optional_identity(wire.reply_to_message_id),
+        reply_to_id=reply_to or None,
         sent_by_user_id=sender if is_outgoing and sender not in _NOBODY else None,
     )
 
@@ -160,40 +161,43 @@ def message_from_payload(payload: object, workspace_id: str, user_id: str) -> Me
 def message_from_row(record: object, workspace_id: str) -> tuple[Message, str | None]:
     """Map a row of `messages`, with it the WhatsApp number it names; raises `Malformed`."""
     row = read(_MessageRow, record)
+    client, user, number = row.client_message_id, row.sent_by_user_id, row.whatsapp_number_id
+    check_ids(
+        f"{row.id}{row.conversation_id}{row.external_id}{client}{user}{row.reply_to_id}{number}"
+    )
     created_ms = moment(row.created_at)
-    message_id = identity(row.id)
-    by_user = row.sent_by_user_id is not None
     message = Message(
-        id=message_id,
-        conversation_id=identity(row.conversation_id),
+        id=row.id,
+        conversation_id=row.conversation_id,
         workspace_id=workspace_id if row.workspace_id is None else row.workspace_id,
         body=text(row.body) or "",
         type="document" if row.type == "file" else row.type,
-        is_outgoing=by_user if row.is_outgoing is None else row.is_outgoing,
+        is_outgoing=bool(user) if row.is_outgoing is None else row.is_outgoing,
         status=Status.parse(row.status) or _PENDING,
         created_ms=created_ms,
         updated_ms=created_ms if row.updated_at is None else moment(row.updated_at),
         origin=_SUPABASE,
-        external_id=_provider_id(row.external_id, message_id),
-        client_id=optional_identity(row.client_message_id),
+        external_id=_provider_id(row.external_id, row.id),
+        client_id=client or None,
         media_url=text(row.media_url) or None,
-        reply_to_id=optional_identity(row.reply_to_id),
-        sent_by_user_id=optional_identity(row.sent_by_user_id),
+        reply_to_id=row.reply_to_id or None,
+        sent_by_user_id=user or None,
         error_message=text(row.error_message) or None,
     )
-    return message, optional_identity(row.whatsapp_number_id)
+    return message, number or None
 
 
 def conversation_from_payload(payload: object) -> ConversationNews:
     """Map the contract's Conversation, pushed or from HTTP; raises `Malformed`."""
     wire = read(_ConversationPayload, payload)
     last = wire.last_message
+    check_ids(f"{wire.id}{wire.whatsapp_number_id}{wire.contact_id}{last and last.id}")
     return ConversationNews(
-        id=identity(wire.id),
+        id=wire.id,
         workspace_id=wire.workspace_id,
         updated_ms=0 if wire.updated_at is None else moment(wire.updated_at),
-        whatsapp_number_id=optional_identity(wire.whatsapp_number_id),
-        contact_id=optional_identity(wire.contact_id),
+        whatsapp_number_id=wire.whatsapp_number_id or None,
+        contact_id=wire.contact_id or None,
         name=_customer_name(wire.participants or ()),
         last=None if last is None else _last(last),
     )
@@ -202,12 +206,13 @@ def conversation_from_payload(payload: object) -> ConversationNews:
 def conversation_from_row(record: object) -> ConversationNews:
     """Map a row of `conversations`; raises `Malformed`."""
     row = read(_ConversationRow, record)
+    check_ids(f"{row.id}{row.whatsapp_number_id}{row.contact_id}")
     return ConversationNews(
-        id=identity(row.id),
+        id=row.id,
         workspace_id=row.workspace_id,
         updated_ms=0 if row.updated_at is None else moment(row.updated_at),
-        whatsapp_number_id=optional_identity(row.whatsapp_number_id),
-        contact_id=optional_identity(row.contact_id),
+        whatsapp_number_id=row.whatsapp_number_id or None,
+        contact_id=row.contact_id or None,
         last_ms=None if row.last_message_at is None else moment(row.last_message_at),
     )
 
@@ -241,14 +246,14 @@ def provider_name(name: str) -> str:
 
 def _provider_id(told: str | None, message_id: str) -> str | None:
     if told:
-        return provider_name(identity(told))
+        return provider_name(told)
     name = provider_name(message_id)
     return None if name == message_id else name
 
 
 def _last(last: _LastMessage) -> tuple[int, str, str]:
     shown = preview(last.type or "text", text(last.content) or "")
-    return moment(last.created_at), optional_identity(last.id) or "", shown
+    return moment(last.created_at), last.id or "", shown
 
 
 def _customer_name(participants: Sequence[_Participant]) -> str | None:

@@ -80,7 +80,7 @@ class _Entry(Struct, eq=False, gc=False):
                     return risen
                 self.copies = tuple(copy if each is known else each for each in self.copies)
                 return True
-        self.copies = (*self.copies, copy)
+        self.copies += (copy,)
         if len(self.copies) > 1:
             self.copies = tuple(sorted(self.copies, key=_origin, reverse=True))
         return True
@@ -115,10 +115,13 @@ class Messages:
             self._forget(timeline.oldest)
         del self.timelines[conversation_id]
 
-    def add(self, copy: Message) -> None:
-        """Take a copy in, where its conversation is tracked; `Malformed` past 16 names."""
+    def add(self, copy: Message) -> bool:
+        """Take a copy in, where its conversation is tracked; `Malformed` past 16 names.
+
+        Returns False where it is known that there was nothing new in it.
+        """
         if copy.conversation_id not in self.timelines:
-            return
+            return True
         name = provider_name(copy.id)
         names: tuple[Name, ...] = (name,)
         provider, client = copy.external_id, copy.client_id
@@ -131,8 +134,10 @@ class Messages:
             grown |= self._claim(entry, (copy.conversation_id, client))
         if entry in self._early:
             del self._early[entry]
-        if entry.take(copy) or grown:
+        new = entry.take(copy) or grown
+        if new:
             self._refresh(entry)
+        return new
 
     def raise_status(self, name: str, status: Status) -> None:
         """Take in a status under an id or provider id, now or when its message comes."""
@@ -155,9 +160,12 @@ class Messages:
         return entry
 
     def send_status(self, conversation_id: str, client_id: str) -> Status | None:
-        """The status of an own send, None for an unknown one."""
-        entry = self._names.get((conversation_id, client_id))
-        return None if entry is None else entry.status
+        """The status of an own send, or of what claims to have been it; None for an unknown one."""
+        own = (conversation_id, client_id)
+        entries = [*self._claimers.get(own, ())]
+        if own in self._names:
+            entries.append(self._names[own])
+        return max((entry.status for entry in entries), default=None)
 
     def hand_over(self, conversation_id: str, client_id: str, message_id: str) -> None:
         """The send `client_id` was handed to the provider as `message_id`: it is sent.

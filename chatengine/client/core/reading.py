@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, overload
+from typing import Annotated, TypeVar, overload
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from chatengine.moments import MomentError, to_ms
 from chatengine.payloads import LONGEST_ID
 
-__all__ = ["Malformed", "identity", "moment", "optional_identity", "read", "text"]
+__all__ = [
+    "Id",
+    "Malformed",
+    "MaybeId",
+    "Wire",
+    "check_ids",
+    "identity",
+    "moment",
+    "read",
+    "text",
+]
+
+
+Id = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID)]
+MaybeId = Annotated[str, Meta(max_length=LONGEST_ID)] | None
+"""An id that may be missing; an empty one is missing too."""
 
 
 class Malformed(ValueError):
     """What came does not have the contract's shape; the text names what is wrong."""
 
 
-T = TypeVar("T", bound=Struct)
+class Wire(Struct, gc=False):
+    """Base of what is read; gc=False, as JSON has no cycles and this is read all the time."""
+
+
+T = TypeVar("T", bound=Wire)
 
 
 def read(kind: type[T], value: object) -> T:
@@ -29,17 +48,17 @@ def read(kind: type[T], value: object) -> T:
 
 
 def identity(value: str) -> str:
-    """Check an id: not empty, not endless, and text that can be written again."""
+    """Check an id that the user gives: not empty, not endless, and text that can be written."""
     if not 0 < len(value) <= LONGEST_ID:
         raise Malformed(f"an id of {len(value)} characters")
-    if not value.isascii() and not _is_writable(value):
-        raise Malformed("an id with half a character")
+    check_ids(value)
     return value
 
 
-def optional_identity(value: str | None) -> str | None:
-    """Check an id that may be missing; an empty one is missing too."""
-    return identity(value) if value else None
+def check_ids(ids: str) -> None:
+    """Check ids, written one after the other, for text that could not be written again."""
+    if not ids.isascii() and not _is_writable(ids):
+        raise Malformed("an id with half a character")
 
 
 @overload

@@ -25,7 +25,7 @@ from chatengine.client.core.mapping import (
 )
 from chatengine.client.core.messages import Messages
 from chatengine.client.core.notices import read_error, read_sent, read_status, read_typing
-from chatengine.client.core.reading import Malformed, identity, optional_identity, text
+from chatengine.client.core.reading import Malformed, identity, text
 from chatengine.client.core.sends import Sends
 from chatengine.client.core.shapes import (
     Change,
@@ -171,7 +171,7 @@ class CrmState:
             updated_ms=0,
             origin=Origin.OWN,
             client_id=client_message_id,
-            reply_to_id=optional_identity(reply_to),
+            reply_to_id=identity(reply_to) if reply_to else None,
             sent_by_user_id=self._user_id,
         )
         if self._messages.send_status(conversation_id, client_message_id) not in _MAY_BE_SENT:
@@ -296,8 +296,9 @@ class CrmState:
         if message.workspace_id != self._workspace_id:
             self._counters.foreign += 1
             return True
+        if not self._messages.add(message):
+            return False
         conversation_id = message.conversation_id
-        self._messages.add(message)
         self._conversations.see(
             conversation_id, message.created_ms, message.id, preview(message.type, message.body)
         )
