@@ -68,7 +68,7 @@ def watch(**options: Any) -> None:
     Then:        chatengine-harness watch --url https://your-chatengine --workspace w-1
     """
     plan = Plan(**options)
-    _check_opened(plan)
+    _check(plan)
     config = None if plan.demo else read_config(plan, os.environ)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -112,7 +112,9 @@ def _supabase(plan: Plan, environment: Mapping[str, str]) -> dict[str, Any]:
     return {"supabase": SupabaseConfig(url=plan.supabase_url, anon_key=key)}
 
 
-def _check_opened(plan: Plan) -> None:
+def _check(plan: Plan) -> None:
+    if plan.demo and (plan.url or plan.supabase_url or plan.workspace or plan.number):
+        raise click.UsageError("--demo brings its own servers: leave out where others are")
     try:
         identity(plan.opened or "any")
     except Malformed as error:

@@ -93,7 +93,7 @@ class Journal:
         before = self._connection
         if connection.state is ConnectionState.UNAUTHORIZED is not before.state:
             cause = connection.last_error
-            yield Entry(at_ms=now_ms, kind="refused", text="ChatEngine refused us", cause=cause)
+            yield Entry(at_ms=now_ms, kind="refused", text="Refused", cause=cause)
         elif before.is_connected and not connection.is_connected:
             length, cause = now_ms - self.since_ms, connection.last_error
             yield Entry(

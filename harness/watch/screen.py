@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from rich.segment import Segment
-from textual import events
+from textual import events, on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
@@ -58,6 +59,27 @@ class Pane(Widget):
         return Strip(line).adjust_cell_length(self.size.width)
 
 
+class _Written(Message):
+    """The user has pressed Enter behind `text`."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+class _Line(Input):
+    """Takes Enter as it takes letters, in their order: a binding of it would come too late."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key != "enter":
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+        text, self.value = self.value, ""
+        self.post_message(_Written(text))
+
+
 class Screen(App[None]):
     """The CRM in a terminal: the conversations, the open one's messages, the connection."""
 
@@ -69,20 +91,21 @@ class Screen(App[None]):
     #list { width: 34%; min-width: 22; max-width: 48; border-right: solid ansi_blue; }
     #talk { width: 1fr; }
     #messages { height: 1fr; }
-    #journal { height: 20%; min-height: 4; max-height: 12; border-top: solid ansi_blue; }
+    #journal { height: 20%; min-height: 5; max-height: 12; border-top: solid ansi_blue; }
     Input { height: 1; border: none; padding: 0 1; background: ansi_default; }
     Screen.narrow #list { display: none; }
     Screen.narrow.choosing #list { display: block; width: 100%; max-width: 100%; border: none; }
     Screen.narrow.choosing #talk { display: none; }
     """
+    # They come through the input, which leaves them alone, so that keys pressed fast keep their
+    # order. Enter is the input's own, but where a narrow screen hides that.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "choose(-1)", priority=True),
-        Binding("down", "choose(1)", priority=True),
-        Binding("pageup", "read_back(1)", priority=True),
-        Binding("pagedown", "read_back(-1)", priority=True),
-        # Not the input's: that is not there while a narrow screen shows the list.
-        Binding("enter", "enter", priority=True),
-        Binding("escape", "leave", priority=True),
+        Binding("up", "choose(-1)"),
+        Binding("down", "choose(1)"),
+        Binding("pageup", "read_back(1)"),
+        Binding("pagedown", "read_back(-1)"),
+        Binding("enter", "open"),
+        Binding("escape", "leave"),
         Binding("ctrl+c,ctrl+q", "quit", priority=True),
     ]
 
@@ -106,7 +129,7 @@ class Screen(App[None]):
                 yield Pane(lambda w, h: [pieces.title_line(self._view, self._picture, w)], "title")
                 yield Pane(self._messages, "messages")
                 yield Pane(lambda w, h: [pieces.typing_line(self._picture, w)], "typing")
-                yield Input(
+                yield _Line(
                     placeholder="Write to the customer",
                     restrict=_NO_CONTROLS,
                     max_length=_MOST_TYPED,
@@ -117,7 +140,7 @@ class Screen(App[None]):
 
     def on_mount(self) -> None:
         """Begin to look."""
-        self.query_one(Input).focus()
+        self.query_one(_Line).focus()
         self._show()
         self.set_interval(_LOOK_EVERY_S, self._look)
 
@@ -161,17 +184,22 @@ class Screen(App[None]):
         self._view = self._view.reading(back)
         self._show()
 
-    def action_enter(self) -> None:
+    def action_open(self) -> None:
+        """Open what the bar stands on."""
+        self._open(self._view.selected)
+
+    @on(_Written)
+    def _send_or_open(self, written: _Written) -> None:
         """Send what was written, or with nothing written open what the bar stands on."""
-        opened, line = self._view.opened, self.query_one(Input)
-        if opened is None or not line.value.strip():
-            self._open(self._view.selected)
-        else:
+        opened, line = self._view.opened, self.query_one(_Line)
+        if opened is not None and written.text.strip():
             self._typed_nothing()
-            self._watcher.send(opened, line.value)
-            line.clear()
+            self._watcher.send(opened, written.text)
             self._view = self._view.opening(opened)
             self._show()
+        else:
+            line.value = written.text + line.value
+            self._open(self._view.selected)
 
     def action_leave(self) -> None:
         """Leave the open conversation."""
@@ -187,7 +215,7 @@ class Screen(App[None]):
                 self._watcher.open(conversation_id)
             self._view = self._view.opening(conversation_id)
         self._show()
-        self.query_one(Input).focus()
+        self.query_one(_Line).focus()
 
     def on_input_changed(self, changed: Input.Changed) -> None:
         """Tell the others that the user writes, once for as long as he does."""

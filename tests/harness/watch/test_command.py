@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NASTY = Contact("5511990000001@s.whatsapp.net", "\x1b]0;owned\x07Eve")
 DEADLINE_S = 30.0
+DOWN = b"\x1b[B"
 COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")
 
 
@@ -50,6 +51,7 @@ def options(fakes: RunningFakes) -> tuple[str, ...]:
         ),
         (("--demo", "--open", "x" * 2000), "--open is no conversation"),
         (("--demo", "--for", "0"), "--for"),
+        (("--demo", "--workspace", "w-1"), "--demo brings its own servers"),
     ],
 )
 async def test_a_mistake_is_a_usage_error(arguments: tuple[str, ...], sentence: str) -> None:
@@ -201,3 +203,16 @@ async def test_a_terminal_gets_no_control_of_a_message(coloured: bool) -> None:
             assert "\u202e".encode() not in screen.written
             assert SECRET.encode() not in screen.written
             assert bool(COLOUR.search(screen.written)) is coloured
+
+
+async def test_keys_pressed_faster_than_they_are_read_keep_their_order() -> None:
+    """The bar down, Enter, a text, Enter, another, all in one go: both are sent, and there."""
+    async with running_fakes(SETTINGS) as fakes:
+        provider = fakes.evolution.provider
+        await provider.customer_writes("sales-1", NASTY, Content(text="Olá"))
+        arguments = options(fakes)[:-2]
+        async with terminal(*arguments, CHATENGINE_JWT_SECRET=SECRET) as screen:
+            await screen.shows("Eve")
+            screen.press(DOWN + b"\rone\rtwo\r")
+            await until(lambda: {each.text for each in provider.sent()} == {"one", "two"})
+            assert {each.remote_jid for each in provider.sent()} == {NASTY.jid}

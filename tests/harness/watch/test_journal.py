@@ -69,7 +69,7 @@ def test_a_refusal_says_why() -> None:
     journal = Journal(NOW)
     refused = replace(DOWN, state=ConnectionState.UNAUTHORIZED, last_error="token expired")
     told = [entry.sentence() for _ in range(2) for entry in journal.observe(NOW, refused, [])]
-    assert told == ["ChatEngine refused us: token expired"]
+    assert told == ["Refused: token expired"]
 
 
 def test_the_journal_is_bounded() -> None:
