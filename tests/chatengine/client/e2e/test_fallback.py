@@ -12,7 +12,15 @@ from msgspec.structs import replace
 from chatengine.client import CrmClient, Source, Status, Timing
 from fakes.supabase.faults import ChangeDropped, HandshakeRefused, JoinRefused, SystemDelayed
 from tests.chatengine.client.e2e.test_subscriptions import has_channels
-from tests.chatengine.client.e2e.world import JID, OTHER_JID, QUICK, World, bodies, message
+from tests.chatengine.client.e2e.world import (
+    JID,
+    OTHER_JID,
+    QUICK,
+    World,
+    bodies,
+    message,
+    tasks_of,
+)
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -151,6 +159,7 @@ async def test_c_fbk_4_what_realtime_dropped_is_fetched_on_the_return(world: Wor
     async with world.client() as client:
         world.take_chatengine_down()
         await until(serves(client, Source.SUPABASE))
+        await until(lambda: not tasks_of("filling.py"))
         world.supabase.faults.add(ChangeDropped())
         await world.write("dropped")
         await asyncio.sleep(0.3)  # three of Realtime's polls
@@ -330,7 +339,7 @@ async def test_c_fbk_7_one_refused_channel_is_polled_around(world: World) -> Non
 async def test_c_fbk_8_flapping_leaks_nothing(world: World) -> None:
     """After twenty losses of both there is one socket, no channel, and as many tasks as before."""
     async with world.client() as client:
-        before = ours()
+        before = len(tasks_of(""))
         for _ in range(20):
             world.network.reset_all()
             await until(lambda: not client.connection.is_connected)
@@ -340,7 +349,7 @@ async def test_c_fbk_8_flapping_leaks_nothing(world: World) -> None:
         await world.served(client)
         await until(lambda: len(world.network.connections) <= 2)  # the socket, and kept-alive HTTP
         assert len(await world.agents()) == 1
-        await until(lambda: ours() <= before)
+        await until(lambda: len(tasks_of("")) <= before)
 
 
 async def test_configured_anew_at_run_time(world: World) -> None:
@@ -388,8 +397,3 @@ async def test_c_cac_1_a_reopened_conversation_shows_from_the_cache_at_once(worl
         assert bodies(client)[0] == "known"
         world.network.heal()
         await until(lambda: bodies(client)[:2] == ["missed", "known"])
-
-
-def ours() -> int:
-    """How many tasks of the client run."""
-    return sum("chatengine/client" in str(each) for each in asyncio.all_tasks())

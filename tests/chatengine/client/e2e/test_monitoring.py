@@ -12,7 +12,7 @@ from chatengine import events
 from chatengine.client import Alert, CrmClient, Source
 from chatengine.moments import from_ms
 from tests.chatengine.client.e2e.test_messages import payload
-from tests.chatengine.client.e2e.world import QUICK, World, bodies
+from tests.chatengine.client.e2e.world import QUICK, World, bodies, tasks_of
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ async def test_c_mon_1_delivery_latency_is_measured(world: World) -> None:
         assert "chatengine_client_delivery_latency_seconds_count" in exposition(client)
         world.take_chatengine_down()
         await until(lambda: client.connection.source is Source.SUPABASE)
+        await until(lambda: not tasks_of("filling.py"))
         told = metrics(client)["latencyMs"]["count"]
         await world.write("over Realtime")
         await until(lambda: metrics(client)["latencyMs"]["count"] == told + 1)

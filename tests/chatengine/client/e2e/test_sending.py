@@ -124,8 +124,8 @@ async def test_c_snd_4_a_provider_that_fails(world: World) -> None:
     world.evolution.plans.default = Plan(failure=Failure(kind="status"))
     async with world.client() as client:
         client.send(JID, "not taken")
-        await until(lambda: message(client, "not taken").status is Status.FAILED)
-        assert message(client, "not taken").error_message
+        await until(lambda: message(client, "not taken").error_message)
+        assert message(client, "not taken").status is Status.FAILED
 
 
 async def test_c_snd_4_without_a_chatengine(world: World) -> None:

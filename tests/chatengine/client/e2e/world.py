@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from contextlib import asynccontextmanager
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from fakes.network.proxy import RunningProxy
 
-__all__ = ["JID", "OTHER_JID", "QUICK", "World", "running_world"]
+__all__ = ["JID", "OTHER_JID", "QUICK", "World", "bodies", "message", "running_world", "tasks_of"]
 
 QUICK = Timing(
     reconnect_delay_ms=20,
@@ -220,3 +221,8 @@ def message(client: CrmClient, body: str, conversation_id: str = JID) -> Message
     """The one message with that text."""
     (found,) = (each for each in client.messages(conversation_id) if each.body == body)
     return found
+
+
+def tasks_of(part: str) -> list[asyncio.Task[object]]:
+    """The tasks that run in a part of the client."""
+    return [each for each in asyncio.all_tasks() if f"chatengine/client/{part}" in str(each)]

@@ -1,0 +1,218 @@
+"""C-FBK-8 at length: a network and servers that flap while messages flow, and nothing left over."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+import time
+import tracemalloc
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from msgspec.structs import replace
+
+from chatengine.client import Source
+from fakes.network.schedule import Latency, Rule, Schedule
+from fakes.supabase.faults import HandshakeRefused, JoinUnanswered, SystemDelayed
+from tests.chatengine.client.e2e.world import (
+    JID,
+    OTHER_JID,
+    QUICK,
+    World,
+    bodies,
+    running_world,
+    tasks_of,
+)
+from tests.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
+
+    from chatengine.client import CrmClient
+
+FLAP_S = 25.0
+"""With a timing twenty times as quick as the default, half an hour takes a minute and a half; a
+quarter of that meets every fault a dozen times."""
+
+FAST = replace(
+    QUICK,
+    fallback_after_ms=25,
+    release_after_ms=150,
+    poll_interval_ms=100,
+    join_timeout_ms=500,
+    connect_timeout_ms=500,
+    heartbeat_ms=1000,
+)
+
+
+async def reset(world: World) -> None:
+    world.network.reset_all()
+
+
+async def cut(world: World) -> None:
+    world.network.cut_all()
+
+
+async def silence(world: World) -> None:
+    world.network.half_open()
+
+
+async def down(world: World) -> None:
+    world.take_chatengine_down()
+
+
+async def slow(world: World) -> None:
+    world.network.apply(Schedule((Rule(Latency(40)),)))
+
+
+async def kicked(world: World) -> None:
+    await world.engine.call("POST", "/connections/drop", {"how": "socket"})
+
+
+async def supabase_down(world: World) -> None:
+    world.supabase.faults.add(HandshakeRefused(count=3))
+    world.supabase_network.reset_all()
+
+
+async def supabase_slow(world: World) -> None:
+    world.supabase.faults.add(SystemDelayed(ms=100, count=3))
+    world.supabase.faults.add(JoinUnanswered(count=1))
+
+
+async def healed(world: World) -> None:
+    world.network.heal()
+    world.supabase_network.heal()
+
+
+FAULTS: tuple[Callable[[World], Awaitable[None]], ...] = (
+    reset,
+    cut,
+    silence,
+    down,
+    slow,
+    kicked,
+    supabase_down,
+    supabase_slow,
+    healed,
+    healed,
+    healed,
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1])
+async def test_c_fbk_8_soak_flapping_leaves_nothing_behind(seed: int) -> None:
+    """Under faults of every kind nothing is lost, twice or out of order, and nothing leaks."""
+    fate = random.Random(seed)
+    quick = running_world(ping_interval_ms=200, ping_timeout_ms=200)
+    with traced():
+        await soak(quick, fate)
+
+
+async def soak(quick: AbstractAsyncContextManager[World], fate: random.Random) -> None:
+    async with quick as world, world.client(timing=FAST) as client:
+        await flap(world, client, fate, 3.0)  # what is made once and kept is made now
+        before = await at_rest(world, client)
+        texts = await flap(world, client, fate, FLAP_S)
+        after = await at_rest(world, client)
+        for jid, written in texts.items():
+            shown = [each for each in bodies(client, jid) if each in written]
+            assert shown == written[::-1]
+            assert len(set(bodies(client, jid))) == len(bodies(client, jid))
+        assert client.counters.reconnects > 20
+        assert after.tasks <= before.tasks
+        assert after.agents == 1
+        assert after.connections <= 1 + 2 * MOST_FETCHES
+        grown = after.memory - before.memory
+        assert grown < MOST_BYTES_A_MESSAGE * sum(map(len, texts.values()))
+
+
+MOST_FETCHES = 4
+"""At once from each source, and each may keep its connection alive for some seconds."""
+
+MOST_BYTES_A_MESSAGE = 4000
+"""A message takes about 1 kB with its place in the timeline and its names."""
+
+
+@contextmanager
+def traced() -> Iterator[None]:
+    """Keep account of who allocates what."""
+    tracemalloc.start()
+    try:
+        yield
+    finally:
+        tracemalloc.stop()
+
+
+def held() -> int:
+    """Bytes that the client's own code holds, without the fakes in the same process."""
+    gc.collect()
+    ours = tracemalloc.Filter(inclusive=True, filename_pattern="*/chatengine/client/*")
+    snapshot = tracemalloc.take_snapshot().filter_traces([ours])
+    return sum(trace.size for trace in snapshot.traces)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a client at rest has, when its socket serves and every gap is closed."""
+
+    tasks: int
+    connections: int
+    agents: int
+    memory: int
+
+
+async def at_rest(world: World, client: CrmClient) -> Left:
+    await healed(world)
+    world.supabase.faults.clear()
+    await until(lambda: client.connection.source is Source.WEBSOCKET)
+    await until(lambda: not world.channels and not world.supabase.hub.sockets)
+    await until(lambda: not tasks_of("filling.py"))
+    world.network.reset_all()  # what HTTP keeps alive goes too
+    world.supabase_network.reset_all()
+    reconnects = client.counters.reconnects
+    await until(lambda: client.counters.reconnects > reconnects)
+    await until(lambda: client.connection.source is Source.WEBSOCKET)
+    await until(lambda: not tasks_of("filling.py") and not world.supabase.hub.sockets)
+    return Left(
+        tasks=len(tasks_of("")),
+        connections=len(connections(world)),
+        agents=len(await world.agents()),
+        memory=held(),
+    )
+
+
+def connections(world: World) -> list[object]:
+    """The client's own ends of what goes to the network."""
+    ports = (world.network.port, world.supabase_network.port)
+    opened = psutil.Process().net_connections("tcp")
+    return [each for each in opened if each.raddr and each.raddr.port in ports]
+
+
+async def flap(
+    world: World, client: CrmClient, fate: random.Random, seconds: float
+) -> dict[str, list[str]]:
+    """Let faults happen one after the other while both customers write; returns their texts."""
+    texts: dict[str, list[str]] = {JID: [], OTHER_JID: []}
+    client.open(OTHER_JID)
+    until_s = time.monotonic() + seconds
+    while time.monotonic() < until_s:
+        await fate.choice(FAULTS)(world)
+        for _ in range(fate.randint(1, 6)):
+            jid = fate.choice((JID, OTHER_JID))
+            text = f"{len(texts[jid])} of {until_s}"
+            texts[jid].append(text)
+            await world.write(text, jid)
+            await asyncio.sleep(fate.uniform(0.0, 0.08))
+    client.close(OTHER_JID)
+    await healed(world)
+    world.supabase.faults.clear()
+    await until(lambda: client.connection.source is Source.WEBSOCKET)
+    client.open(OTHER_JID)
+    await until(lambda: all(set(texts[jid]) <= set(bodies(client, jid)) for jid in texts))
+    return texts
