@@ -22,4 +22,5 @@ def pytest_asyncio_loop_factories(
     item: pytest.Item,
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Both for what is about sockets; the rest needs but one."""
-    return BOTH if item.path.name == "test_tcp.py" else {"uvloop": BOTH["uvloop"]}
+    about_sockets = item.path.name in ("test_tcp.py", "test_leg.py")
+    return BOTH if about_sockets else {"uvloop": BOTH["uvloop"]}

@@ -145,6 +145,15 @@ def test_the_upgrade_is_found_however_it_is_cut(places: list[int]) -> None:
     pytest.fail("no upgrade was found")
 
 
+def test_a_client_that_speaks_before_the_answer_is_whole_changes_nothing() -> None:
+    """The head goes on where it was."""
+    watch, head = UpgradeWatch(), accepted()
+    watch.asked()
+    assert watch.answered(head[:40]) is None
+    watch.asked()
+    assert watch.answered(head[40:]) == Upgraded(len(head) - 40, deflated=False)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -65,7 +65,12 @@ async def test_a_log_file_is_a_schedule_to_replay(tmp_path: Path) -> None:
     assert lives[0] == ["FIN", "FIN", "True", "b'aBc'"]
     assert lives[0] == lives[1]
     assert logs[0] == logs[1]
-    assert [rule.first for rule in schedule.rules] == [1, 2, 3, 3]
+    assert schedule.rules == (
+        Rule(Cut(), AfterBytes(4, "to_client"), 1, 1),
+        Rule(Refuse(), first=2, last=2),
+        Rule(Latency(1), AfterBytes(0, "to_client"), 3, 3),
+        Rule(Corrupt(mask=0x20), AfterBytes(1, "to_target"), 3, 3),
+    )
 
 
 async def test_commands_are_pinned_to_what_had_passed() -> None:

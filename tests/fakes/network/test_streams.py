@@ -245,6 +245,15 @@ def test_a_payload_that_cannot_be_known_matches_no_pattern() -> None:
         assert passed(feed(made, [wire])) == wire
 
 
+def test_behind_a_frame_too_long_to_inflate_nothing_is_known() -> None:
+    """It passes, and so does what may refer to it; frames are still counted."""
+    made = streams(Rule(Drop(), OnFrame(prefix="42")), Rule(Cut(), OnFrame(nth=2)), deflated=True)
+    wire = frame(bytes(2**24 + 1), compressed=True) + Compressor().frame(TEXTS[0])
+    items = feed(made, sliced(wire, range(0, len(wire), 2**20)))
+    assert passed(items) == wire
+    assert made.frames("to_client") == 2
+
+
 @given(st.lists(st.sampled_from((Drop(), Duplicate(), Swap())), max_size=3), cuts())
 def test_a_replay_does_the_same(faults: list[Fault], places: list[int]) -> None:
     """The pins of what happened make the same bytes of the same bytes."""

@@ -108,22 +108,34 @@ async def test_a_peers_reset_travels_as_late_as_its_bytes() -> None:
         await until(lambda: not here.proxy.connections)
 
 
-async def test_who_does_not_read_is_waited_for() -> None:
+@pytest.mark.parametrize("held", [False, True])
+async def test_who_does_not_read_is_waited_for(held: bool) -> None:
     """The sender is stopped by its own kernel, not kept in memory; nothing is lost."""
     async with world() as here:
         client, target = await here.connect()
-        target.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        sent, written_at = 0, time.monotonic()
-        with socket.socket(fileno=os.dup(client.fileno)) as raw:
-            while time.monotonic() - written_at < 0.2:
-                try:
-                    sent += raw.send(b"x" * 65_536)
-                    written_at = time.monotonic()
-                except BlockingIOError:
-                    await asyncio.sleep(0)
+        if held:
+            here.proxy.hold()
+        else:
+            target.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        sent = await flood(client)
         assert sent < 32 * 2**20
+        here.proxy.release()
         target.writer.transport.resume_reading()  # type: ignore[attr-defined]
         assert await target.read(sent) == b"x" * sent
+
+
+async def flood(end: End) -> int:
+    """Send until the kernel has taken nothing for a while; returns how much it took."""
+    sent, taken_at = 0, time.monotonic()
+    with socket.socket(fileno=os.dup(end.fileno)) as raw:
+        while time.monotonic() - taken_at < 0.2 and sent < 2**26:
+            try:
+                sent += raw.send(b"x" * 65_536)
+                taken_at = time.monotonic()
+            except BlockingIOError:
+                pass
+            await asyncio.sleep(0)
+    return sent
 
 
 async def test_cut_is_a_fin_for_both_behind_what_passed() -> None:
