@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from chatengine.client.core.mapping import ConversationNews
-from chatengine.client.core.shapes import ConversationEntry
+from chatengine.client.core.mapping import ConversationNews, preview
+from chatengine.client.core.shapes import ConversationEntry, Message
 
 __all__ = ["Conversations"]
 
@@ -39,8 +39,7 @@ class _Known:
 class Conversations:
     """The conversations of one workspace, and of one WhatsApp number where one is chosen.
 
-    `changed` says that the list shows otherwise than when it was last set back; `revision` counts
-    the changes.
+    `changed` says that the list shows otherwise than when it was last set back.
     """
 
     def __init__(self, workspace_id: str, whatsapp_number_id: str | None, most: int) -> None:
@@ -50,10 +49,9 @@ class Conversations:
         self._known: dict[str, _Known] = {}
         self._view: tuple[ConversationEntry, ...] | None = ()
         self.changed = False
-        self.revision = 0
 
-    def learn(self, news: ConversationNews) -> None:
-        """Take in what an event, a row or a list says (C-CNV-1)."""
+    def learn(self, news: ConversationNews) -> bool:
+        """Take in what an event, a row or a list says (C-CNV-1); returns whether it was news."""
         changed = news.id not in self._known
         known = self._known_as(news.id)
         for field in _FIELDS:
@@ -70,12 +68,21 @@ class Conversations:
             changed = True
         if changed:
             self._change(known)
+        return changed
 
-    def see(self, conversation_id: str, created_ms: int, message_id: str, preview: str) -> None:
-        """Take in a message of it: if it is the last, it is the preview (C-CNV-2, C-CNV-4)."""
-        known = self._known_as(conversation_id)
-        if self._see(known, created_ms, message_id, preview):
+    def see(self, message: Message) -> bool:
+        """Take in a message: if it is the last, it is the preview (C-CNV-2, C-CNV-4).
+
+        Returns whether it was news.
+        """
+        known = self._known_as(message.conversation_id)
+        last, created_ms = known.last, message.created_ms
+        if last is not None and created_ms < last[0]:
+            return False
+        changed = self._see(known, created_ms, message.id, preview(message.type, message.body))
+        if changed:
             self._change(known)
+        return changed
 
     def view(self) -> tuple[ConversationEntry, ...]:
         """The list as the user sees it; one that names no number stays in any (C-CNV-5)."""
@@ -94,11 +101,8 @@ class Conversations:
             known = self._known[conversation_id] = _Known(conversation_id)
         return known
 
-    def _see(self, known: _Known, created_ms: int, message_id: str, preview: str) -> bool:
-        last = known.last
-        if last is not None and created_ms < last[0]:
-            return False
-        seen = (created_ms, message_id, preview[:_PREVIEW])
+    def _see(self, known: _Known, created_ms: int, message_id: str, shown: str) -> bool:
+        last, seen = known.last, (created_ms, message_id, shown[:_PREVIEW])
         if last is not None and seen <= last:
             return False
         known.last = seen
@@ -112,7 +116,6 @@ class Conversations:
         known.entry = None
         self._view = None
         self.changed = True
-        self.revision += 1
         if len(self._known) > self._most * _SLACK:
             kept = sorted(self._known.values(), key=_order)[: self._most]
             self._known = {known.id: known for known in kept}

@@ -90,7 +90,7 @@ class Messages:
     """The messages of the conversations that are tracked; those of others are not kept.
 
     `changed` collects the conversations whose messages show otherwise than before, `revision`
-    counts whatever was news, `early_dropped` the statuses given up waiting for their message.
+    counts how often one did, `early_dropped` the statuses given up waiting for their message.
     """
 
     def __init__(self, bounds: Bounds) -> None:
@@ -139,16 +139,20 @@ class Messages:
             self._refresh(entry)
         return new
 
-    def raise_status(self, name: str, status: Status) -> None:
-        """Take in a status under an id or provider id, now or when its message comes."""
+    def raise_status(self, name: str, status: Status) -> bool:
+        """Take in a status under an id or provider id, now or when its message comes.
+
+        Returns whether it was above what is known.
+        """
         name = provider_name(name)
         entry = self._names.get(name)
         if entry is None:
             entry = self._wait(name)
-        if status > entry.status:
-            entry.status = status
-            self.revision += 1
-            self._refresh(entry)
+        if status <= entry.status:
+            return False
+        entry.status = status
+        self._refresh(entry)
+        return True
 
     def _wait(self, name: Name) -> _Entry:
         """Keep what is told under a name for the message to come; only so many can wait."""
@@ -167,15 +171,15 @@ class Messages:
             entries.append(self._names[own])
         return max((entry.status for entry in entries), default=None)
 
-    def hand_over(self, conversation_id: str, client_id: str, message_id: str) -> None:
+    def hand_over(self, conversation_id: str, client_id: str, message_id: str) -> bool:
         """The send `client_id` was handed to the provider as `message_id`: it is sent.
 
-        `Malformed` if it was handed over as more messages than can be.
+        Returns whether it was news; `Malformed` if it became more messages than can be.
         """
         own, name = (conversation_id, client_id), provider_name(message_id)
-        self.raise_status(name, _SENT)
+        risen = self.raise_status(name, _SENT)
         if own not in self._names:
-            return
+            return risen
         if name == message_id:
             entry, grown = self._entry((own, name))
         elif len(self._claimers.get(own, ())) < _MOST_NAMES:
@@ -183,9 +187,9 @@ class Messages:
         else:
             raise Malformed(f"a send handed over as more than {_MOST_NAMES} messages")
         if grown:
-            self.revision += 1
             self._early.pop(entry, None)
             self._refresh(entry)
+        return grown or risen
 
     def fail(self, conversation_id: str, client_id: str, reason: tuple[int, str]) -> None:
         """An own send failed; `reason` as in an entry. One that is not known changes nothing."""

@@ -21,7 +21,6 @@ from chatengine.client.core.mapping import (
     conversation_from_row,
     message_from_payload,
     message_from_row,
-    preview,
 )
 from chatengine.client.core.messages import Messages
 from chatengine.client.core.notices import read_error, read_sent, read_status, read_typing
@@ -99,24 +98,24 @@ class CrmState:
         self._counters.received += 1
         handler = self._handlers.get(event)
         if handler is not None:
-            self._take(handler, payload, now_ms, pushed=True)
+            self._take(handler, payload, now_ms, True)
 
     def row(self, table: str, record: object, now_ms: int, *, pushed: bool) -> None:
         """Take in a row of `messages` or `conversations`, from Realtime (`pushed`) or REST."""
         self._counters.received += pushed
         handler = self._tables.get(table)
         if handler is not None:
-            self._take(handler, record, now_ms, pushed=pushed)
+            self._take(handler, record, now_ms, pushed)
 
     def history(self, payloads: Iterable[object], now_ms: int) -> None:
         """Take in messages that ChatEngine's HTTP interface answered."""
         for payload in payloads:
-            self._take(self._message, payload, now_ms, pushed=False)
+            self._take(self._message, payload, now_ms, False)
 
     def conversation_list(self, payloads: Iterable[object], now_ms: int) -> None:
         """Take in conversations that ChatEngine's HTTP interface answered."""
         for payload in payloads:
-            self._take(self._conversation, payload, now_ms, pushed=False)
+            self._take(self._conversation, payload, now_ms, False)
 
     def reconnected(self) -> None:
         """Count a connection that came back."""
@@ -263,17 +262,14 @@ class CrmState:
     # How each event is taken
 
     def _take(
-        self, handler: Callable[[object, int], bool], payload: object, now_ms: int, *, pushed: bool
+        self, handler: Callable[[object, int], bool], payload: object, now_ms: int, pushed: bool
     ) -> None:
-        """Let `handler` take it; it says whether it is sure that it was news, else we look."""
-        before = self._messages.revision + self._conversations.revision
+        """Let `handler` take it; it says whether that told anything new."""
         try:
-            sure = handler(payload, now_ms)
+            if not handler(payload, now_ms) and pushed:
+                self._counters.duplicates += 1
         except Malformed:
             self._counters.malformed += 1
-            return
-        news = sure or before != self._messages.revision + self._conversations.revision
-        self._counters.duplicates += pushed and not news
 
     def _message(self, payload: object, now_ms: int) -> bool:
         return self._add(message_from_payload(payload, self._workspace_id, self._user_id))
@@ -296,17 +292,16 @@ class CrmState:
         if message.workspace_id != self._workspace_id:
             self._counters.foreign += 1
             return True
-        if not self._messages.add(message):
+        messages, before = self._messages, self._messages.revision
+        if not messages.add(message):
             return False
-        conversation_id = message.conversation_id
-        self._conversations.see(
-            conversation_id, message.created_ms, message.id, preview(message.type, message.body)
-        )
+        listed = self._conversations.see(message)
         if self._sends.waiting:
             self._sends.confirm(message.id)
             if message.client_id is not None:
                 self._sends.confirm(message.client_id)
-        return not self._attention.grow(conversation_id)
+        kept = self._attention.grow(message.conversation_id)
+        return listed or messages.revision != before or not kept
 
     def _answer(self, client_message_id: str, payload: object) -> bool:
         message = message_from_payload(payload, self._workspace_id, self._user_id)
@@ -320,10 +315,7 @@ class CrmState:
     def _status(self, payload: object, now_ms: int) -> bool:
         notice = read_status(payload)
         status = Status.parse(notice.status)
-        if status is None:
-            return True
-        self._messages.raise_status(notice.message_id, status)
-        return False
+        return status is None or self._messages.raise_status(notice.message_id, status)
 
     def _conversation(self, payload: object, now_ms: int) -> bool:
         return self._learn(conversation_from_payload(payload))
@@ -335,8 +327,7 @@ class CrmState:
         if news.workspace_id not in (None, self._workspace_id):
             self._counters.foreign += 1
             return True
-        self._conversations.learn(news)
-        return False
+        return self._conversations.learn(news)
 
     def _typed(self, payload: object, now_ms: int) -> bool:
         notice = read_typing(payload)
@@ -349,11 +340,9 @@ class CrmState:
         client_id = notice.client_message_id
         if client_id:
             conversation_id = self._sends.conversation_of(client_id) or notice.conversation_id
-            self._messages.hand_over(conversation_id, client_id, notice.message_id)
             self._sends.confirm(client_id)
-        else:
-            self._messages.raise_status(notice.message_id, Status.SENT)
-        return False
+            return self._messages.hand_over(conversation_id, client_id, notice.message_id)
+        return self._messages.raise_status(notice.message_id, Status.SENT)
 
     def _error(self, payload: object, now_ms: int) -> bool:
         notice = read_error(payload)
