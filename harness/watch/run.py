@@ -15,7 +15,7 @@ from fakes.serving import serving, signalled
 from harness.exits import CouldNotRun
 from harness.watch.demo import running_demo
 from harness.watch.news import News
-from harness.watch.screen import Screen
+from harness.watch.screen import Display
 from harness.watch.text import MOST_SENTENCE, one_line
 from harness.watch.watcher import Watcher
 
@@ -80,7 +80,7 @@ async def run(plan: Plan, config: ClientConfig | None) -> None:
 
 
 async def _screen(_: Plan, watcher: Watcher, opened: str | None, stop: asyncio.Event) -> None:
-    screen = Screen(watcher, opened)
+    screen = Display(watcher, opened)
 
     async def end() -> None:
         await stop.wait()

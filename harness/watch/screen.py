@@ -18,7 +18,7 @@ from harness.watch.lines import Line
 from harness.watch.picture import View
 from harness.watch.watcher import Watcher
 
-__all__ = ["Pane", "Screen"]
+__all__ = ["Display", "Pane"]
 
 _LOOK_EVERY_S: Final = 0.1
 """How often the screen takes up what changed: a burst of a thousand messages is drawn ten times
@@ -80,12 +80,11 @@ class _Line(Input):
         self.post_message(_Written(text))
 
 
-class Screen(App[None]):
+class Display(App[None]):
     """The CRM in a terminal: the conversations, the open one's messages, the connection."""
 
     ENABLE_COMMAND_PALETTE = False
     CSS = """
-    #status, #help, #title, #typing { height: auto; }
     #status { height: 2; }
     #title, #typing, #help { height: 1; }
     #list { width: 34%; min-width: 22; max-width: 48; border-right: solid ansi_blue; }

@@ -21,7 +21,7 @@ from chatengine.client import (
 from fakes.control import ControlClient
 from fakes.evolution.bodies import Contact, Content
 from fakes.together import RunningFakes, running_fakes
-from harness.watch.screen import Pane, Screen
+from harness.watch.screen import Display, Pane
 from harness.watch.watcher import Watcher
 from tests.fakes.chatengine.world import SETTINGS as CHATENGINE
 from tests.fakes.chatengine.world import Crm, token
@@ -42,7 +42,7 @@ TIMING = Timing(reconnect_delay_ms=20, reconnect_delay_max_ms=100, fallback_afte
 class Desk:
     """A user before his screen."""
 
-    def __init__(self, fakes: RunningFakes, screen: Screen, pilot: Pilot[None]) -> None:
+    def __init__(self, fakes: RunningFakes, screen: Display, pilot: Pilot[None]) -> None:
         self.fakes = fakes
         self.screen = screen
         self.pilot = pilot
@@ -87,7 +87,7 @@ async def desk(size: tuple[int, int] = (100, 30), opened: str | None = None) -> 
             watcher = Watcher(client, config)
             if opened is not None:
                 watcher.open(opened)
-            screen = Screen(watcher, opened)
+            screen = Display(watcher, opened)
             async with screen.run_test(size=size) as pilot:
                 here = Desk(fakes, screen, pilot)
                 await here.sees("● WebSocket", "status")
