@@ -30,7 +30,7 @@ class Ended(Struct, frozen=True):
 
 @asynccontextmanager
 async def program(
-    *arguments: str, env: Mapping[str, str] | None = None
+    *arguments: str, env: Mapping[str, str] | None = None, stdin: int | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run `python -m <arguments>` within the block; what still runs at its end is killed."""
     process = await asyncio.create_subprocess_exec(
@@ -39,6 +39,7 @@ async def program(
         *arguments,
         cwd=_ROOT,
         env={"PATH": os.environ.get("PATH", ""), **(env or {})},
+        stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
