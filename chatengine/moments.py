@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 __all__ = ["MAX_MS", "MomentError", "from_ms", "to_ms"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+_DAY_MS = 86_400_000
 
 MAX_MS = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z, the last moment ISO 8601 writes with four digits of year."""
@@ -41,10 +41,12 @@ def to_ms(text: object) -> int:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise MomentError(f"no time zone in {text[:40]!r}")
-        return (moment - _EPOCH) // _MILLISECOND
+        since = moment - _EPOCH
     except OverflowError:
         raise MomentError(f"outside the years 1 to 9999: {text[:40]!r}") from None
     except MomentError:
         raise
     except ValueError:
         raise MomentError(f"not an ISO 8601 moment: {text[:40]!r}") from None
+    # Not `since // timedelta(milliseconds=1)`, which takes three times as long, 0.2 us.
+    return since.days * _DAY_MS + since.seconds * 1000 + since.microseconds // 1000

@@ -122,16 +122,7 @@ class Messages:
         """
         if copy.conversation_id not in self.timelines:
             return True
-        name = provider_name(copy.id)
-        names: tuple[Name, ...] = (name,)
-        provider, client = copy.external_id, copy.client_id
-        if provider is not None and provider != name:
-            names = (name, provider)
-        if client is not None and provider is None:
-            names = (name, (copy.conversation_id, client))
-        entry, grown = self._entry(names)
-        if client is not None and provider is not None:
-            grown |= self._claim(entry, (copy.conversation_id, client))
+        entry, grown = self._identify(copy)
         if entry in self._early:
             del self._early[entry]
         new = entry.take(copy) or grown
@@ -199,13 +190,24 @@ class Messages:
             entry.status = max(entry.status, _FAILED)
             self._refresh(entry)
 
+    def _identify(self, copy: Message) -> tuple[_Entry, bool]:
+        """The one entry that a copy belongs to, and whether an entry has grown into it."""
+        name = provider_name(copy.id)
+        provider, client = copy.external_id, copy.client_id
+        if client is None and (provider is None or provider == name):
+            entry = self._names.get(name)
+            if entry is None:
+                entry = self._names[name] = _Entry((name,))
+            return entry, False
+        own = None if client is None else (copy.conversation_id, client)
+        if provider is None:
+            return self._entry((name,) if own is None else (name, own))
+        entry, grown = self._entry((name,) if provider == name else (name, provider))
+        claimed = own is not None and self._claim(entry, own)
+        return entry, grown or claimed
+
     def _entry(self, names: tuple[Name, ...]) -> tuple[_Entry, bool]:
         """The one entry under all of the names, and whether an entry has grown into it."""
-        if len(names) == 1:
-            found = self._names.get(names[0])
-            if found is None:
-                found = self._names[names[0]] = _Entry(names)
-            return found, False
         known = dict.fromkeys(self._names[name] for name in names if name in self._names)
         new = tuple(name for name in names if name not in self._names)
         if sum(len(each.names) for each in known) + len(new) > _MOST_NAMES:
@@ -249,16 +251,18 @@ class Messages:
 
     def _refresh(self, entry: _Entry) -> None:
         """Show an entry as it is now, and those to whom it matters."""
-        self._show(entry, self._render(entry))
-        for client in entry.claims:
-            own = self._names.get(client)
-            if own is not None:
-                self._show(own, self._render(own))
-        for client in entry.clients:
-            for claimer in self._claimers.get(client, ()):
-                self._show(claimer, self._render(claimer))
-        if entry.shown is not None:
-            timeline = self.timelines[entry.shown.conversation_id]
+        shown = self._render(entry)
+        self._show(entry, shown)
+        if entry.claims or entry.clients:
+            for client in entry.claims:
+                if client in self._names:
+                    own = self._names[client]
+                    self._show(own, self._render(own))
+            for client in entry.clients:
+                for claimer in self._claimers.get(client, ()):
+                    self._show(claimer, self._render(claimer))
+        if shown is not None:
+            timeline = self.timelines[shown.conversation_id]
             while timeline.weight > self._bounds.messages:
                 self._forget(timeline.oldest)
 

@@ -57,8 +57,11 @@ def identity(value: str) -> str:
 
 def check_ids(ids: str) -> None:
     """Check ids, written one after the other, for text that could not be written again."""
-    if not ids.isascii() and not _is_writable(ids):
-        raise Malformed("an id with half a character")
+    if not ids.isascii():
+        try:
+            ids.encode()
+        except UnicodeEncodeError:
+            raise Malformed("an id with half a character") from None
 
 
 @overload
@@ -70,9 +73,13 @@ def text(value: str | None) -> str | None:
 
     Servers in JavaScript cut texts between the halves. No UTF-8 can carry one on.
     """
-    if value is None or value.isascii() or _is_writable(value):
+    if value is None or value.isascii():
         return value
-    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return value
 
 
 def moment(value: object) -> int:
@@ -81,11 +88,3 @@ def moment(value: object) -> int:
         return to_ms(value)
     except MomentError as error:
         raise Malformed(str(error)) from None
-
-
-def _is_writable(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

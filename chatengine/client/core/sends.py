@@ -22,7 +22,7 @@ class Sends:
     """By client id; `waiting` are those not confirmed, in the order in which they were sent."""
 
     def __init__(self, timeout_ms: int) -> None:
-        self._timeout_ms = timeout_ms
+        self.timeout_ms = timeout_ms
         self._conversations: dict[str, str] = {}
         self._last_ms = 0
         self.waiting: dict[str, Send] = {}
@@ -43,7 +43,7 @@ class Sends:
             conversation_id=message.conversation_id,
             content=message.body,
             reply_to=message.reply_to_id,
-            due_ms=now_ms + self._timeout_ms,
+            due_ms=now_ms + self.timeout_ms,
         )
 
     def went(self, client_id: str, way: Way) -> None:

@@ -121,6 +121,11 @@ class CrmState:
         """Count a connection that came back."""
         self._counters.reconnects += 1
 
+    def set_times(self, send_timeout_ms: int, typing_expiry_ms: int) -> None:
+        """Take over how long sends, and others' typing, may take from now on."""
+        self._sends.timeout_ms = send_timeout_ms
+        self._typing.expiry_ms = typing_expiry_ms
+
     def tick(self, now_ms: int) -> None:
         """End what has lasted as long as it may: typing (C-TYP-2) and sends (C-SND-4)."""
         self._typing.expire(now_ms)
@@ -222,6 +227,10 @@ class CrmState:
     def last_error(self) -> str | None:
         """What the server last said in an `error`."""
         return self._last_error
+
+    def is_waiting(self, client_message_id: str) -> bool:
+        """Whether a send has not been confirmed yet, and its time is not over."""
+        return client_message_id in self._sends.waiting
 
     def messages(self, conversation_id: str) -> tuple[Message, ...]:
         """A conversation's messages, newest first; none of one that was never opened."""

@@ -14,7 +14,7 @@ class Typing:
     """By conversation who types and until when; `changed` collects conversations."""
 
     def __init__(self, expiry_ms: int) -> None:
-        self._expiry_ms = expiry_ms
+        self.expiry_ms = expiry_ms
         self._until: dict[str, dict[str, int]] = {}
         self.changed: set[str] = set()
 
@@ -24,7 +24,7 @@ class Typing:
         if is_typing and (user_id in users or len(users) < _MOST):
             if user_id not in users:
                 self.changed.add(conversation_id)
-            users[user_id] = now_ms + self._expiry_ms
+            users[user_id] = now_ms + self.expiry_ms
         elif not is_typing and users.pop(user_id, None) is not None:
             self.changed.add(conversation_id)
         if not users:
