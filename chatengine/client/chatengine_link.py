@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
 from chatengine.client.books import LIST, CatchUp
 from chatengine.client.config import ChatEngineConfig
 from chatengine.client.core.fallback import Event
 from chatengine.client.filling import Filling
 from chatengine.client.history import ChatEngineHistory
 from chatengine.client.http import ChatEngineHttp
+from chatengine.client.problems import HttpProblem
 from chatengine.client.sending import Sending
 from chatengine.client.shared import Shared, Tell
 from chatengine.client.socket import SocketSource
@@ -90,11 +94,19 @@ class ChatEngineLink:
     # how
 
     def _follow(self, key: str) -> None:
-        async def subscribe() -> None:
-            if key != LIST:  # its events come to every socket of the workspace
-                await self.socket.subscribe(key)
+        self.filling.begin(key, lambda: self.history.close(key), lambda: self._subscribe(key))
 
-        self.filling.begin(key, lambda: self.history.close(key), subscribe)
+    async def _subscribe(self, key: str) -> None:
+        """Subscribe; return when a subscription is there, as far as can be told.
+
+        Without an acknowledgement it may come late: what there is shows now, and the gap is closed
+        later. It is not asked for again, since there are servers that never acknowledge.
+        """
+        if key == LIST or await self.socket.subscribe(key):
+            return  # the list's events come to every socket of the workspace
+        with suppress(HttpProblem):
+            await self.history.advance(key)
+        await asyncio.sleep(self._shared.timing.ack_timeout_ms / 1000)
 
     async def _unsubscribe(self, conversation_id: str) -> None:
         await self.socket.unsubscribe(conversation_id)

@@ -123,6 +123,8 @@ class CrmClient:
             await self._end_session()
             if _whose(config) != _whose(before):
                 self._begin_anew()
+            timing = config.timing
+            self._state.set_times(timing.send_timeout_ms, timing.typing_expiry_ms)
             if running:
                 self._begin_session()
             self._changed()

@@ -68,7 +68,8 @@ class Filling:
         except HttpProblem as problem:
             if self._wanted.get(key) != problem.sentence:
                 _log.warning("a gap is not closed yet: %s", problem)
-            self._wanted[key] = problem.sentence
+                self._wanted[key] = problem.sentence
+                self._shared.intake.changed()
             return False
         return True
 

@@ -105,7 +105,7 @@ class Sending:
         return True
 
     def _is_waiting(self, send: Send) -> bool:
-        return any(each.client_id == send.client_id for each in self._intake.state.unconfirmed)
+        return self._intake.state.is_waiting(send.client_id)
 
     def _command(self, send: Send) -> dict[str, str]:
         command = {

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from chatengine.client import CrmClient, Source, Status, Timing
+from chatengine.client import ConnectionState, CrmClient, Source, Status, Timing
+from fakes.network.schedule import Hold, OnFrame, Rule, Schedule
 from fakes.supabase.faults import ChangeDropped, HandshakeRefused, JoinRefused, SystemDelayed
 from tests.chatengine.client.e2e.test_subscriptions import has_channels
 from tests.chatengine.client.e2e.world import (
@@ -62,6 +63,19 @@ async def test_c_fbk_2_supabase_serves_soon_after_the_loss(
         assert time.monotonic() - began < within_s
         await world.write("over Supabase")
         await until(lambda: "over Supabase" in bodies(client))
+
+
+async def test_c_fbk_1_a_wrong_key_is_told(world: World) -> None:
+    """Where Supabase refuses the key, the state says so, and what to do."""
+    patient = replace(QUICK, connect_timeout_ms=4000)  # a refused handshake is answered after 2 s
+    config = world.config(chatengine=False, timing=patient)
+    assert config.supabase is not None
+    wrong = replace(config, supabase=replace(config.supabase, anon_key="wrong"))
+    async with CrmClient(wrong) as client:
+        await until(lambda: client.connection.state is ConnectionState.UNAUTHORIZED)
+        assert "key" in str(client.connection.last_error)
+        await client.configure(config)
+        await until(serves(client, Source.SUPABASE))
 
 
 async def test_c_fbk_2_a_socket_that_never_comes_up(world: World) -> None:
@@ -209,6 +223,18 @@ async def test_c_fbk_4_a_gap_of_a_thousand_messages(world: World) -> None:
         world.network.heal()
         await until(lambda: bodies(client)[:1000] == texts[::-1])
         assert time.monotonic() - began < 2
+
+
+async def test_c_fbk_4_a_subscription_that_comes_late(world: World) -> None:
+    """What is written after the first fetch and before a late subscription is fetched too."""
+    async with world.client(opened=None) as client:
+        await world.write("known")
+        late = OnFrame(direction="to_target", contains='["subscribe:conversation"')
+        world.network.apply(Schedule((Rule(Hold(900), late),)))
+        client.open(JID)
+        await until(lambda: bodies(client) == ["known"])
+        await world.write("in between")
+        await until(lambda: bodies(client) == ["in between", "known"])
 
 
 async def test_c_fbk_4_a_history_that_fails_is_asked_again(world: World) -> None:
