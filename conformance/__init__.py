@@ -1,0 +1,1 @@
+"""Conformance: does this ChatEngine server, or this CRM client, keep the contract?"""
