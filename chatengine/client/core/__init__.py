@@ -2,7 +2,8 @@
 
 - `shapes`: the CRM's own shapes (contract, section 7)
 - `reading`, `mapping`, `notices`: what strangers send, into those shapes or refused
-- `messages`, `timeline`: which copies are one message, its status; a conversation in order
+- `messages`, `entries`: which copies are one message, what it shows, and its status
+- `timeline`: one conversation's messages in order
 - `conversations`, `typing`, `sends`: the list, who types, what was sent and not yet confirmed
 - `attention`, `bounds`: which conversations are open or kept, and how much of everything
 - `state`: all of it behind one object, the only thing the shells talk to

@@ -35,6 +35,16 @@ class _Known:
         self.last_ms: int | None = None
         self.entry: ConversationEntry | None = None
 
+    def tell(self, field: str, at_ms: int, value: str | None) -> bool:
+        """Keep what a field was told to be at a moment; returns whether it is another now."""
+        if value is None:
+            return False
+        told, before = (at_ms, value), self.fields.get(field)
+        if before is not None and told <= before:
+            return False
+        self.fields[field] = told
+        return before is None or value != before[1]
+
 
 class Conversations:
     """The conversations of one workspace, and of one WhatsApp number where one is chosen.
@@ -55,12 +65,7 @@ class Conversations:
         changed = news.id not in self._known
         known = self._known_as(news.id)
         for field in _FIELDS:
-            value = getattr(news, field)
-            if value is not None:
-                told, before = (news.updated_ms, value), known.fields.get(field)
-                if before is None or told > before:
-                    known.fields[field] = told
-                    changed |= before is None or value != before[1]
+            changed |= known.tell(field, news.updated_ms, getattr(news, field))
         if news.last is not None:
             changed |= self._see(known, *news.last)
         if news.last_ms is not None and (known.last_ms is None or news.last_ms > known.last_ms):
@@ -70,16 +75,17 @@ class Conversations:
             self._change(known)
         return changed
 
-    def see(self, message: Message) -> bool:
+    def see(self, message: Message, whatsapp_number_id: str | None = None) -> bool:
         """Take in a message: if it is the last, it is the preview (C-CNV-2, C-CNV-4).
 
-        Returns whether it was news.
+        Returns whether it was news, or the number was that it names.
         """
         known = self._known_as(message.conversation_id)
         last, created_ms = known.last, message.created_ms
-        if last is not None and created_ms < last[0]:
-            return False
-        changed = self._see(known, created_ms, message.id, preview(message.type, message.body))
+        changed = known.tell("whatsapp_number_id", created_ms, whatsapp_number_id)
+        if last is None or created_ms >= last[0]:
+            shown = preview(message.type, message.body)
+            changed |= self._see(known, created_ms, message.id, shown)
         if changed:
             self._change(known)
         return changed

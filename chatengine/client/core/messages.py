@@ -18,72 +18,25 @@ a total order, statuses are joined.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from chatengine.client.core.bounds import Bounds
+from chatengine.client.core.entries import ClientName, Entry, Name, merged, stays
 from chatengine.client.core.mapping import provider_name
 from chatengine.client.core.reading import Malformed
-from chatengine.client.core.shapes import Message, Origin
+from chatengine.client.core.shapes import Message
 from chatengine.client.core.timeline import Timeline
 from chatengine.status import Status
 
 __all__ = ["Messages"]
 
-ClientName = tuple[str, str]  # conversation, client id
-Name = str | ClientName
-
 _MOST_NAMES: Final = 16
 """A message has three or four. Names without end would be memory without end."""
 
-_PENDING: Final = Status.PENDING
 _FAILED: Final = Status.FAILED
 _SENT: Final = Status.SENT
-
-
-# gc=False: no entry leads back to itself, and there are many.
-class _Entry(Struct, eq=False, gc=False):
-    """One message: all that is known of it, and how it stands in its timeline, if it does.
-
-    Of its `names` some are `clients`. `copies` has the best copy of each origin, the greatest
-    origin first. `reason` is why it failed: a server's word (1, text) above our own (0, text).
-    """
-
-    names: tuple[Name, ...]
-    clients: tuple[ClientName, ...] = ()
-    claims: tuple[ClientName, ...] = ()
-    copies: tuple[Message, ...] = ()
-    status: Status = _PENDING
-    reason: tuple[int, str] | None = None
-    shown: Message | None = None
-
-    @property
-    def has_provider(self) -> bool:
-        """Whether its provider id is known; of two copies the one that has it is the better."""
-        return any(copy.external_id is not None for copy in self.copies)
-
-    def go_by(self, names: tuple[Name, ...]) -> None:
-        """Add names."""
-        self.names += names
-        self.clients += tuple(name for name in names if isinstance(name, tuple))
-
-    def take(self, copy: Message) -> bool:
-        """Keep a copy if it is the best of its origin; returns whether anything is new."""
-        risen = copy.status > self.status
-        if risen:
-            self.status = copy.status
-        for known in self.copies:
-            if known.origin is copy.origin:
-                if copy == known or _version(copy) <= _version(known):
-                    return risen
-                self.copies = tuple(copy if each is known else each for each in self.copies)
-                return True
-        self.copies += (copy,)
-        if len(self.copies) > 1:
-            self.copies = tuple(sorted(self.copies, key=_origin, reverse=True))
-        return True
 
 
 class Messages:
@@ -95,10 +48,10 @@ class Messages:
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._names: dict[Name, _Entry] = {}
-        self._claimers: dict[ClientName, dict[_Entry, None]] = {}
-        self._early: dict[_Entry, None] = {}
-        self.timelines: dict[str, Timeline[_Entry]] = {}
+        self._names: dict[Name, Entry] = {}
+        self._claimers: dict[ClientName, dict[Entry, None]] = {}
+        self._early: dict[Entry, None] = {}
+        self.timelines: dict[str, Timeline[Entry]] = {}
         self.changed: set[str] = set()
         self.revision = 0
         self.early_dropped = 0
@@ -145,9 +98,9 @@ class Messages:
         self._refresh(entry)
         return True
 
-    def _wait(self, name: Name) -> _Entry:
+    def _wait(self, name: Name) -> Entry:
         """Keep what is told under a name for the message to come; only so many can wait."""
-        entry = self._names[name] = _Entry((name,))
+        entry = self._names[name] = Entry((name,))
         self._early[entry] = None
         if len(self._early) > self._bounds.early_statuses:
             self._forget(next(iter(self._early)))
@@ -190,14 +143,14 @@ class Messages:
             entry.status = max(entry.status, _FAILED)
             self._refresh(entry)
 
-    def _identify(self, copy: Message) -> tuple[_Entry, bool]:
+    def _identify(self, copy: Message) -> tuple[Entry, bool]:
         """The one entry that a copy belongs to, and whether an entry has grown into it."""
         name = provider_name(copy.id)
         provider, client = copy.external_id, copy.client_id
         if client is None and (provider is None or provider == name):
             entry = self._names.get(name)
             if entry is None:
-                entry = self._names[name] = _Entry((name,))
+                entry = self._names[name] = Entry((name,))
             return entry, False
         own = None if client is None else (copy.conversation_id, client)
         if provider is None:
@@ -206,13 +159,13 @@ class Messages:
         claimed = own is not None and self._claim(entry, own)
         return entry, grown or claimed
 
-    def _entry(self, names: tuple[Name, ...]) -> tuple[_Entry, bool]:
+    def _entry(self, names: tuple[Name, ...]) -> tuple[Entry, bool]:
         """The one entry under all of the names, and whether an entry has grown into it."""
         known = dict.fromkeys(self._names[name] for name in names if name in self._names)
         new = tuple(name for name in names if name not in self._names)
         if sum(len(each.names) for each in known) + len(new) > _MOST_NAMES:
             raise Malformed(f"a message of more than {_MOST_NAMES} names")
-        entry, *others = known or (_Entry(()),)
+        entry, *others = known or (Entry(()),)
         for other in others:
             self._unite(entry, other)
         for name in new:
@@ -220,7 +173,7 @@ class Messages:
         entry.go_by(new)
         return entry, bool(known and (others or new))
 
-    def _unite(self, entry: _Entry, other: _Entry) -> None:
+    def _unite(self, entry: Entry, other: Entry) -> None:
         """Make one of two that were found to be the same message."""
         self._show(other, None)
         for name in other.names:
@@ -239,7 +192,7 @@ class Messages:
         if other.copies or other.claims:
             self._early.pop(entry, None)
 
-    def _claim(self, entry: _Entry, client: ClientName) -> bool:
+    def _claim(self, entry: Entry, client: ClientName) -> bool:
         """Let an entry claim a client id; returns whether it is a new claim."""
         if client in entry.claims:
             return False
@@ -249,7 +202,7 @@ class Messages:
         entry.claims += (client,)
         return True
 
-    def _refresh(self, entry: _Entry) -> None:
+    def _refresh(self, entry: Entry) -> None:
         """Show an entry as it is now, and those to whom it matters."""
         shown = self._render(entry)
         self._show(entry, shown)
@@ -266,7 +219,7 @@ class Messages:
             while timeline.weight > self._bounds.messages:
                 self._forget(timeline.oldest)
 
-    def _render(self, entry: _Entry) -> Message | None:
+    def _render(self, entry: Entry) -> Message | None:
         """What the user sees of an entry, None for nothing."""
         copies = entry.copies
         if not copies or copies[0].conversation_id not in self.timelines:
@@ -281,9 +234,9 @@ class Messages:
                 reason = max(filter(None, (reason, relative.reason)), default=None)
         elif len(copies) == 1 and best.error_message is None and reason is None:
             return best if best.status is status else replace(best, status=status)
-        return _merged(entry, status, reason)
+        return merged(entry, status, reason)
 
-    def _is_claimed(self, entry: _Entry) -> bool:
+    def _is_claimed(self, entry: Entry) -> bool:
         """Whether a send is known as the message, or messages, that it became."""
         return not entry.has_provider and any(
             claimer.copies and claimer is not entry
@@ -291,7 +244,7 @@ class Messages:
             for claimer in self._claimers.get(client, ())
         )
 
-    def _relatives(self, entry: _Entry) -> Iterator[_Entry]:
+    def _relatives(self, entry: Entry) -> Iterator[Entry]:
         """Whose status holds for an entry: its send's, and what a send became but is not seen."""
         for client in entry.claims:
             if client in self._names:
@@ -300,14 +253,14 @@ class Messages:
             for client in entry.clients:
                 yield from (each for each in self._claimers.get(client, ()) if not each.copies)
 
-    def _show(self, entry: _Entry, new: Message | None) -> None:
+    def _show(self, entry: Entry, new: Message | None) -> None:
         """Let an entry's timeline show `new` from now on."""
         old = entry.shown
         if new == old:
             return
         entry.shown = new
         self.revision += 1
-        if new is not None and old is not None and _stays(old, new):
+        if new is not None and old is not None and stays(old, new):
             self.timelines[new.conversation_id].stale()
             self.changed.add(new.conversation_id)
             return
@@ -318,7 +271,7 @@ class Messages:
             self.timelines[new.conversation_id].add(entry, new)
             self.changed.add(new.conversation_id)
 
-    def _forget(self, entry: _Entry) -> None:
+    def _forget(self, entry: Entry) -> None:
         """Give an entry up, with the send that only it stands for, and what only it stood for."""
         self._show(entry, None)
         self._early.pop(entry, None)
@@ -335,63 +288,3 @@ class Messages:
             for claimer in list(self._claimers.get(client, ())):
                 if not claimer.copies:
                     self._forget(claimer)
-
-
-def _merged(entry: _Entry, status: Status, reason: tuple[int, str] | None) -> Message:
-    """The best copy, with what only lesser ones know, and the status of all."""
-    best = entry.copies[0]
-    known: dict[str, Any] = {}
-    for field in _FILLED:
-        values = (getattr(copy, field) for copy in entry.copies)
-        known[field] = next((value for value in values if value is not None), None)
-    if known["client_id"] is None:
-        known["client_id"] = min((name for _, name in entry.clients + entry.claims), default=None)
-    if status is not _FAILED:
-        known["error_message"] = None
-    elif known["error_message"] is None and reason is not None:
-        known["error_message"] = reason[1]
-    return replace(best, status=status, **known)
-
-
-_FILLED: Final = (
-    "external_id",
-    "client_id",
-    "media_url",
-    "reply_to_id",
-    "sent_by_user_id",
-    "error_message",
-)
-
-
-def _stays(old: Message, new: Message) -> bool:
-    """Whether a message keeps its place in its timeline, and counts the same there."""
-    return (
-        old.id == new.id
-        and old.created_ms == new.created_ms
-        and old.conversation_id == new.conversation_id
-        and old.body == new.body
-        and old.origin is new.origin
-    )
-
-
-def _origin(copy: Message) -> Origin:
-    return copy.origin
-
-
-def _version(copy: Message) -> tuple[Any, ...]:
-    """A total order of the copies of one origin that differ in more than their status.
-
-    A row whose text was too long for its change comes without it, so a text wins over none.
-    """
-    return (
-        copy.external_id is not None,
-        copy.body != "",
-        copy.updated_ms,
-        copy.created_ms,
-        copy.body,
-        *(getattr(copy, field) or "" for field in _FILLED),
-        copy.id,
-        copy.type,
-        copy.is_outgoing,
-        copy.conversation_id,
-    )

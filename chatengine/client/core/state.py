@@ -285,18 +285,9 @@ class CrmState:
 
     def _message_row(self, record: object, now_ms: int) -> bool:
         message, number_id = message_from_row(record, self._workspace_id)
-        if number_id is not None and message.workspace_id == self._workspace_id:
-            self._learn(
-                ConversationNews(
-                    id=message.conversation_id,
-                    workspace_id=self._workspace_id,
-                    updated_ms=message.created_ms,
-                    whatsapp_number_id=number_id,
-                )
-            )
-        return self._add(message)
+        return self._add(message, number_id)
 
-    def _add(self, message: Message) -> bool:
+    def _add(self, message: Message, number_id: str | None = None) -> bool:
         """Take a source's copy of a message in."""
         if message.workspace_id != self._workspace_id:
             self._counters.foreign += 1
@@ -304,7 +295,7 @@ class CrmState:
         messages, before = self._messages, self._messages.revision
         if not messages.add(message):
             return False
-        listed = self._conversations.see(message)
+        listed = self._conversations.see(message, number_id)
         if self._sends.waiting:
             self._sends.confirm(message.id)
             if message.client_id is not None:
