@@ -23,6 +23,8 @@ from chatengine.client.client import CrmClient
 from chatengine.client.config import Timing, read_config
 from chatengine.client.core.shapes import Connection, Counters
 from chatengine.client.monitoring import Monitor
+from chatengine.packets.errors import PacketError
+from chatengine.packets.jsontext import decode_json
 
 __all__ = ["Adapter", "Refusal", "main"]
 
@@ -303,8 +305,8 @@ def _answer(line: bytes, carry_out: Callable[[dict[str, Any]], Any]) -> tuple[di
 
 def _request(line: bytes) -> dict[str, Any]:
     try:
-        request = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        request = decode_json(line.decode())
+    except (PacketError, UnicodeDecodeError):
         raise Refusal("invalid", "the line is no JSON") from None
     if not isinstance(request, dict):
         raise Refusal("invalid", "the line is no JSON object")

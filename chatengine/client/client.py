@@ -189,10 +189,10 @@ class CrmClient:
 
     def close(self, conversation_id: str) -> None:
         """Leave a conversation; one that is not open stays so."""
-        if not self._opens[identity(conversation_id)]:
-            del self._opens[conversation_id]
+        if identity(conversation_id) not in self._opens:
             return
         self._opens[conversation_id] -= 1
+        self._opens += Counter()  # what is at 0 goes
         if self._state.close(conversation_id) and self._session is not None:
             self._session.closed(conversation_id)
         self._changed()
@@ -210,7 +210,7 @@ class CrmClient:
         It ends as `sent` or more, or as `failed` with the reason. The same client id once more is
         the same send, unless that failed.
         """
-        client_id = client_message_id or str(uuid.uuid4())
+        client_id = str(uuid.uuid4()) if client_message_id is None else client_message_id
         now_ms = self._intake.now_ms()
         if self._state.send(conversation_id, content, client_id, reply_to, now_ms):
             sends = self._state.unconfirmed

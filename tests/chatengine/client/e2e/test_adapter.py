@@ -154,6 +154,18 @@ async def test_a_line_that_is_no_request(line: bytes) -> None:
         assert (await crm.do("hello", protocol=1))["name"]
 
 
+@pytest.mark.parametrize(
+    "identity", ["c", 0, -1, 10**30, 1.5, None, True, {"a": [1]}, "\ud83d", "\u2028"]
+)
+async def test_the_id_comes_back_as_it_was(identity: object) -> None:
+    """Whatever JSON has for an id is echoed; half a character as U+FFFD, which UTF-8 can carry."""
+    async with adapter() as crm:
+        request = {"id": identity, "verb": "snapshot"}
+        answer = await crm.line(json.dumps(request).encode())
+        assert answer["ok"] is True
+        assert answer["id"] == ("\ufffd" if identity == "\ud83d" else identity)
+
+
 async def test_requests_are_answered_in_order() -> None:
     """Many lines written at once get their answers one after the other, whatever their ids."""
     async with adapter() as crm:
