@@ -62,8 +62,8 @@ class Sending:
 
     async def _over_socket(self, send: Send, within_s: float) -> bool:
         """Whether the socket took it and the server confirmed it in time."""
-        if not self._socket.connected:
-            return False
+        if not self._socket.connected or send.conversation_id in self._lines:
+            return False  # what goes out over HTTP is not to be overtaken
         self._intake.state.went(send.client_id, Way.SOCKET)
         if not await self._socket.emit(events.SEND_MESSAGE, self._command(send)):
             return False

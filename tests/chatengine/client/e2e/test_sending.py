@@ -96,6 +96,8 @@ async def test_c_snd_3_in_order_once_the_server_is_back(world: World) -> None:
         for text in texts:
             client.send(JID, text)
         assert bodies(client)[:5] == texts[::-1]
+        refused = world.network.stats.refused
+        await until(lambda: world.network.stats.refused > refused + 10)  # each has been tried
         world.network.heal()
         await until(lambda: all(message(client, text).status >= Status.SENT for text in texts))
         assert sent(world) == texts
