@@ -1,0 +1,53 @@
+"""Nothing is open that nobody wants: C-SUB-3, C-SUB-4, C-SUB-5, C-FBK-8, S-SUB-2, S-SUB-3."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from conformance.history.facts import Facts
+from conformance.history.records import Held, Received, Settled
+from conformance.history.verdicts import Finding, Found
+
+__all__ = ["leaked_subscription"]
+
+
+def leaked_subscription(facts: Facts) -> Iterator[Finding]:
+    """Find what is held for a client that left it, and what reaches a socket that did not ask."""
+    for held in facts.of(Held):
+        fence = facts.fence_before(held.who, held.at_us)
+        if fence is not None:
+            yield from _left_over(facts, fence, held)
+    if facts.is_scoped:
+        for who, received in facts.received.items():
+            actor = facts.actors.get(who)
+            if actor is not None and actor.kind == "socket":
+                for record in received:
+                    if not _is_permitted(facts, record):
+                        says = f"{who} received {record.name} without a subscription"
+                        yield Found(says, (actor, record))
+
+
+def _left_over(facts: Facts, fence: Settled, held: Held) -> Iterator[Finding]:
+    for conversation, times in Counter(held.conversations).items():
+        windows = facts.opened.get((held.who, conversation), ())
+        if times > 1:
+            says = f"{held.by} holds {conversation} {times} times for {held.who}"
+            yield Found(says, (fence, held))
+        elif not any(
+            window.start_us <= held.at_us
+            and (window.end_us is None or window.end_us > fence.upto_us)
+            for window in windows
+        ):
+            says = f"{held.by} holds {conversation} for {held.who}, which does not have it open"
+            yield Found(says, (fence, held))
+
+
+def _is_permitted(facts: Facts, record: Received) -> bool:
+    """Whether the socket may have been subscribed when the message was on its way."""
+    message = facts.messages.get(record.name)
+    if message is None:
+        return True  # a phantom, whatever it was subscribed to
+    return any(
+        window.start_us <= record.at_us
+        and (window.end_us is None or message.began_us <= window.end_us)
+        for window in facts.permitted.get((record.who, record.conversation), ())
+    )
