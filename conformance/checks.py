@@ -4,7 +4,7 @@ import pytest
 
 from conformance.requirements import REQUIREMENTS, requirement
 
-__all__ = ["CheckError", "missing", "shown_by", "shows"]
+__all__ = ["CheckError", "missing", "name_of", "shown_by", "shows"]
 
 
 class CheckError(ValueError):
@@ -36,6 +36,11 @@ def shown_by(item: pytest.Item) -> tuple[str, ...]:
     if not named:
         raise CheckError(f"{item.nodeid} is no check: it names no requirement, see @shows.")
     return tuple(dict.fromkeys(named))
+
+
+def name_of(item: pytest.Item) -> str:
+    """A check's name wherever pytest has its root: `server/test_auth.py::test_no_token`."""
+    return item.nodeid.removeprefix("conformance/")
 
 
 def missing(side: str, shown: set[str]) -> list[str]:

@@ -6,6 +6,7 @@ target or the harness is unable. Whatever else it raises is a fault of the harne
 "could not run" too: nothing is green because it did not run.
 """
 
+import traceback
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +24,7 @@ __all__ = [
     "Outcome",
     "TargetGone",
     "ending",
+    "worse",
 ]
 
 _LONGEST: Final = 4_000
@@ -38,6 +40,9 @@ class Outcome(StrEnum):
     """A SHOULD that is not kept."""
     NOT_APPLICABLE = "not applicable"
     COULD_NOT_RUN = "could not run"
+
+
+_GRAVITY: Final = (Outcome.FAIL, Outcome.COULD_NOT_RUN, Outcome.NOT_APPLICABLE, Outcome.PASS)
 
 
 class NotApplicable(Exception):
@@ -84,7 +89,8 @@ class Nonconforming(Exception):
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How one check ended, as it is sent from worker to controller: texts alone.
 
-    `outcome` is that of a MUST; `for_level` says what it is for a requirement.
+    `outcome` is that of a MUST; `for_level` says what it is for a requirement. `details` say where
+    the harness failed, if it did.
     """
 
     outcome: Outcome
@@ -94,6 +100,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[str, ...] = ()
     replay: str | None = None
     capability: str | None = None
+    details: str = ""
 
     def for_level(self, level: Level) -> Outcome:
         """What it means for a requirement: a SHOULD that fails warns, but for a broken claim."""
@@ -124,7 +131,16 @@ def ending(error: BaseException | None) -> Ending:
         case CouldNotRun() as unable:
             return Ending(outcome=Outcome.COULD_NOT_RUN, message=_text(str(unable)))
         case fault:
-            return Ending(outcome=Outcome.COULD_NOT_RUN, message=_fault(fault))
+            return Ending(
+                outcome=Outcome.COULD_NOT_RUN, message=_fault(fault), details=_where(fault)
+            )
+
+
+def worse(first: Ending | None, second: Ending) -> Ending:
+    """Of how two phases of a check ended, what the check comes to."""
+    if first is None or _GRAVITY.index(second.outcome) < _GRAVITY.index(first.outcome):
+        return second
+    return first
 
 
 def _telling(error: BaseException | None) -> BaseException | None:
@@ -150,6 +166,11 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 def _fault(error: BaseException) -> str:
     """A sentence that puts the blame where it is."""
     return _text(f"a fault of the harness, not of the target: {type(error).__name__}: {error}")
+
+
+def _where(error: BaseException) -> str:
+    """Where it happened: the last two steps, which are the harness's own."""
+    return _text("".join(traceback.format_exception(error, limit=-2)))
 
 
 def _text(value: object) -> str:

@@ -1,13 +1,25 @@
-"""The pytest plugin that makes a run of checks a verdict on a target."""
+"""The pytest plugin that makes a run of checks a verdict on a target.
+
+Here: its options, what is collected, and what every check is given. How a check ended is told in
+`telling.py`, on whichever process ran it; `recorder.py` puts it together, once.
+"""
 
 import os
 import random
 import secrets
+import sys
+from collections.abc import Generator
 from typing import Final
 
 import pytest
 
+from conformance.checks import CheckError, name_of, shown_by
+from conformance.known_failing import read_known_failing
+from conformance.recorder import Recorder, hand_over
+from conformance.selection import Check, NothingToRun, Plan, Uncovered, covered, plan
 from conformance.settings import CONFIG_FILE, Options, Settings, SettingsError, read_settings
+from conformance.telling import Telling
+from conformance.verdict import ExitCode
 
 SETTINGS: Final = pytest.StashKey[Settings]()
 
@@ -35,29 +47,88 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("every_requirement", "Each requirement needs a check.", type="bool")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Read the settings once; the seed goes to the workers by the options they are given."""
-    config.addinivalue_line("markers", "shows(*ids): the requirements that a check shows")
-    options = Options(
-        side=config.option.side,
-        server_url=config.option.server_url,
-        server_cmd=config.option.server_cmd,
-        client_cmd=config.option.client_cmd,
-        only=tuple(config.option.only),
-        results=config.option.results,
-        replay=config.option.replay,
-        known_failing=config.option.known_failing,
-        profile=config.option.profile,
-        seed=config.option.seed,
-        config=config.option.conformance_config,
-    )
-    folder = config.invocation_params.dir
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+    """End with the exit codes of a run also where pytest has its own for a wrong option."""
     try:
-        settings = read_settings(options, os.environ, folder, secrets.randbelow(2**32))
+        return (yield)
+    except pytest.UsageError as error:
+        print(f"conformance: {error}", file=sys.stderr)
+        return ExitCode.USAGE
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the settings once; the seed goes to the workers with the options they are given."""
+    config.addinivalue_line("markers", "shows(*ids): the requirements that a check shows")
+    try:
+        settings = _read(config)
+        known = read_known_failing(settings.known_failing) if settings.known_failing else {}
     except SettingsError as error:
         raise pytest.UsageError(str(error)) from None
     config.option.seed = settings.seed
     config.stash[SETTINGS] = settings
+    config.pluginmanager.register(Telling(known), "conformance-telling")
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
+        config.pluginmanager.register(Recorder(config, settings, known), "conformance-recorder")
+
+
+def _read(config: pytest.Config) -> Settings:
+    given = config.option
+    options = Options(
+        side=given.side,
+        server_url=given.server_url,
+        server_cmd=given.server_cmd,
+        client_cmd=given.client_cmd,
+        only=tuple(given.only),
+        results=given.results,
+        replay=given.replay,
+        known_failing=given.known_failing,
+        profile=given.profile,
+        seed=given.seed,
+        config=given.conformance_config,
+    )
+    return read_settings(
+        options, os.environ, config.invocation_params.dir, secrets.randbelow(2**32)
+    )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
+    """Hold what was collected to the contract, and leave what the run is asked for."""
+    settings = config.stash[SETTINGS]
+    whole = _is_whole(config)
+    try:
+        collected = [_check(item) for item in items]
+        if whole and not session.testsfailed:
+            covered(collected, settings)
+        everything = len(items)
+        yield
+        left = [_check(item) for item in items]
+        chosen = plan(left, settings, whole=whole and len(left) == everything)
+    except (CheckError, Uncovered) as error:
+        chosen = Plan(problem=str(error), at_fault=True)
+    except NothingToRun as error:
+        chosen = Plan(problem=str(error))
+    names = {check.name for check in chosen.checks}
+    dropped = [item for item in items if name_of(item) not in names]
+    items[:] = [item for item in items if name_of(item) in names]
+    config.hook.pytest_deselected(items=dropped)
+    hand_over(config, chosen)
+
+
+def _check(item: pytest.Item) -> Check:
+    said = (getattr(item, "function", item).__doc__ or "").strip()
+    return Check(name_of(item), shown_by(item), said.partition("\n")[0])
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Whether all that the suites have was asked for, by their folder."""
+    here = config.invocation_params.dir
+    named = {(here / argument).resolve() for argument in config.args}
+    return bool(config.getini("every_requirement")) and config.rootpath.resolve() in named
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from typing import Final, Literal, get_args
 
 import msgspec
 from msgspec import Struct
+from yarl import URL
 
 from conformance.requirements import REQUIREMENTS, Side, UnknownRequirement
 from fakes.chatengine.settings import ChatEngineSettings
@@ -73,7 +74,11 @@ class ClientTarget(Struct, frozen=True, kw_only=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Everything a run is asked for, checked. `seed` governs whatever the run draws."""
+    """Everything a run is asked for, checked. `seed` governs whatever the run draws.
+
+    `replay` is a file with a found counterexample, a JSON object; `replayed` is its `check`, the
+    name of the check that found it, which is run again with that file and alone.
+    """
 
     sides: frozenset[Side]
     server: ServerTarget = ServerTarget()
@@ -83,6 +88,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     only: frozenset[str] = frozenset()
     results: Path = _RESULTS
     replay: Path | None = None
+    replayed: str | None = None
     known_failing: Path | None = None
 
     @property
@@ -97,9 +103,11 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     @property
     def targets(self) -> dict[str, str]:
-        """Each side's target as a person would name it."""
+        """Each side's target as a person would name it; never a password."""
         named = {
-            "server": self.server.url or _spoken(self.server.command) or "the fake ChatEngine",
+            "server": _public(self.server.url)
+            or _spoken(self.server.command)
+            or "the fake ChatEngine",
             "client": _spoken(self.client.command) or "the reference client",
         }
         return {side: named[side] for side in get_args(Side) if side in self.sides}
@@ -119,6 +127,10 @@ class Options(Struct, frozen=True, kw_only=True):
     profile: Profile | None = None
     seed: int | None = None
     config: str | None = None
+
+
+class _Replay(Struct, frozen=True):
+    check: str
 
 
 class _ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,6 +163,7 @@ def read_settings(
     sides = _sides(options, file)
     seed = next(one for one in (options.seed, file.seed, drawn_seed) if one is not None)
     known = options.known_failing or file.known_failing
+    replay = None if options.replay is None else folder / options.replay
     return Settings(
         sides=sides,
         server=_server(options, file.server or _ServerTable(), variables, sides),
@@ -159,8 +172,9 @@ def read_settings(
         seed=seed,
         only=_only(options.only, sides),
         results=folder / (options.results or file.results or _RESULTS),
-        replay=None if options.replay is None else _there(folder / options.replay, "--replay"),
-        known_failing=None if known is None else _there(folder / known, "known failing"),
+        replay=replay,
+        replayed=None if replay is None else _replayed(replay),
+        known_failing=None if known is None else folder / known,
     )
 
 
@@ -262,10 +276,18 @@ def _argv(command: str | None, what: str) -> tuple[str, ...] | None:
     return argv
 
 
-def _there(path: Path, what: str) -> Path:
-    if not path.is_file():
-        raise SettingsError(f"There is no file {path} ({what}).")
-    return path
+def _replayed(path: Path) -> str:
+    """The check that a replay file names."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Replay).check
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is nothing to replay: {error}.") from None
+
+
+def _public(url: str | None) -> str | None:
+    return None if url is None else str(URL(url).with_user(None))
 
 
 def _spoken(command: tuple[str, ...] | None) -> str | None:

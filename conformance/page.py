@@ -1,0 +1,7 @@
+"""The report page."""
+
+from typing import Any
+
+
+def write_page(found: Any, verdict: Any, settings: Any) -> None:
+    """Tmp."""
