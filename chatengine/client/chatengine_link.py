@@ -85,7 +85,6 @@ class ChatEngineLink:
         self.filling.abandon_all()
         self._books.broken(*self._books.keys)
         self._tell(Event.SOCKET_DOWN, cause)
-        self.sending.look()
 
     def event(self, name: str, payload: object) -> None:
         """An event came."""

@@ -130,6 +130,17 @@ async def test_c_snd_4_a_provider_that_fails(world: World) -> None:
         assert message(client, "not taken").status is Status.FAILED
 
 
+async def test_c_snd_4_a_provider_that_fails_is_not_asked_again_over_http(world: World) -> None:
+    """The server says that WhatsApp did not take it (502): it has failed, after one attempt."""
+    world.evolution.plans.default = Plan(failure=Failure(kind="status"))
+    await world.engine.call("PUT", "/faults/refusal", {"status": 503})
+    async with world.client(connected=False) as client:
+        client.send(JID, "not taken")
+        await until(lambda: message(client, "not taken").error_message)
+        assert message(client, "not taken").status is Status.FAILED
+        assert sent(world) == ["not taken"]
+
+
 async def test_c_snd_4_without_a_chatengine(world: World) -> None:
     """Where Supabase alone is configured a send fails at once, and says why."""
     async with world.client(chatengine=False, connected=False) as client:

@@ -79,6 +79,7 @@ async def test_c_sub_5_opened_twice_is_one_subscription_until_the_last_close(wor
     async with world.client(opened=None) as client:
         world.count(events.SUBSCRIBE)
         client.open(JID)
+        await world.served(client)
         client.open(JID)
         await world.served(client)
         assert world.counted == 1
