@@ -77,19 +77,23 @@ class CatchUp:
         self._overlap_ms = overlap_ms
 
     async def close(self, key: str) -> None:
-        """Fetch what the key lacks, while the source tells what is new: then it is complete."""
-        await self._fetch(key)
+        """Fetch what the key lacks, while the source tells what is new: then it is complete.
+
+        The latest messages among it: a phone that was offline for hours delivers what was written
+        then, so that no overlap is long enough.
+        """
+        await self._fetch(key, latest=True)
         for gaps in self._closes:
             gaps.closed(key)
 
     async def advance(self, key: str) -> None:
         """Fetch while nobody tells what is new: the gap goes on, but begins later."""
         at_ms = self._intake.now_ms()
-        await self._fetch(key)
+        await self._fetch(key, latest=False)
         for gaps in self._closes:
             gaps.fetched(key, at_ms, self._books.newest_ms(key))
 
-    async def _fetch(self, key: str) -> None:
+    async def _fetch(self, key: str, *, latest: bool) -> None:
         gap = self._gaps.of(key)
         if gap is None:
             return
@@ -98,4 +102,4 @@ class CatchUp:
             await self._history.conversations(since_ms)
         else:
             since_ms = self._intake.state.backfill_since(key, gap.began_ms, self._overlap_ms)
-            await self._history.conversation(key, since_ms, latest=gap.is_whole)
+            await self._history.conversation(key, since_ms, latest=latest or gap.is_whole)

@@ -182,12 +182,13 @@ async def test_c_fbk_4_what_realtime_dropped_is_fetched_on_the_return(world: Wor
         await until(lambda: "dropped" in bodies(client))
 
 
-async def test_c_fbk_4_written_before_the_gap_and_stored_in_it(world: World) -> None:
-    """A message whose createdAt lies before the loss, delivered late, is fetched: the overlap."""
+@pytest.mark.parametrize("hours", [0, 5])
+async def test_c_fbk_4_written_before_the_gap_and_stored_in_it(world: World, hours: int) -> None:
+    """A message whose createdAt lies before the loss, delivered late, is fetched, however late."""
     async with world.client(supabase=False) as client:
         world.take_chatengine_down()
         await until(lambda: not client.connection.is_connected)
-        await world.write("late", second=int(time.time()) - 30)
+        await world.write("late", second=int(time.time()) - 30 - 3600 * hours)
         world.network.heal()
         await until(lambda: "late" in bodies(client))
         assert bodies(client)[-1] == "late"
