@@ -91,7 +91,8 @@ class CatchUp:
         at_ms = self._intake.now_ms()
         await self._fetch(key, latest=False)
         for gaps in self._closes:
-            gaps.fetched(key, at_ms, self._books.newest_ms(key))
+            if key in gaps:  # else it has been closed meanwhile
+                gaps.fetched(key, at_ms, self._books.newest_ms(key))
 
     async def _fetch(self, key: str, *, latest: bool) -> None:
         gap = self._gaps.of(key)

@@ -13,20 +13,14 @@ from types import TracebackType
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chatengine import events
 from chatengine.client.books import Books
 from chatengine.client.config import ClientConfig
+from chatengine.client.core import shapes
 from chatengine.client.core.reading import identity
-from chatengine.client.core.shapes import (
-    Change as StateChange,
-)
-from chatengine.client.core.shapes import (
-    Connection,
-    ConversationEntry,
-    Counters,
-    Message,
-)
+from chatengine.client.core.shapes import Connection, ConversationEntry, Counters, Message
 from chatengine.client.core.state import CrmState
 from chatengine.client.intake import Intake
 from chatengine.client.monitoring import Alert, Monitor
@@ -53,7 +47,7 @@ class ConnectionChanged(Struct, frozen=True):
     connection: Connection
 
 
-Change = StateChange | ConnectionChanged
+Change = shapes.Change | ConnectionChanged
 
 
 class CrmClient:
@@ -117,17 +111,28 @@ class CrmClient:
         """Take another configuration over; what is shown stays, unless it is of somebody else."""
         async with self._one_at_a_time:
             before, self._config = self._config, config
-            running = self._session is not None
+            session = self._session
             if config == before:
                 return
-            await self._end_session()
-            if _whose(config) != _whose(before):
-                self._begin_anew()
-            timing = config.timing
-            self._state.set_times(timing.send_timeout_ms, timing.typing_expiry_ms)
-            if running:
-                self._begin_session()
+            if (
+                session
+                and config.chatengine
+                and replace(before, supabase=config.supabase) == config
+            ):
+                await session.change_supabase(config.supabase)
+            else:
+                await self._reconfigure(before, config)
             self._changed()
+
+    async def _reconfigure(self, before: ClientConfig, config: ClientConfig) -> None:
+        running = self._session is not None
+        await self._end_session()
+        if _whose(config) != _whose(before):
+            self._begin_anew()
+        timing = config.timing
+        self._state.set_times(timing.send_timeout_ms, timing.typing_expiry_ms)
+        if running:
+            self._begin_session()
 
     async def stop(self) -> None:
         """Return once no task, no timer and no connection is left (C-CONN-7)."""

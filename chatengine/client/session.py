@@ -8,7 +8,7 @@ from typing import Final
 from chatengine.client.background import Background
 from chatengine.client.books import Books
 from chatengine.client.chatengine_link import ChatEngineLink
-from chatengine.client.config import ClientConfig
+from chatengine.client.config import ClientConfig, SupabaseConfig
 from chatengine.client.core.fallback import Action, Event, Fallback
 from chatengine.client.core.shapes import Connection, ConnectionState, Send
 from chatengine.client.intake import Intake
@@ -42,21 +42,24 @@ class Session:
     ) -> None:
         shared = Shared(config, intake, books, Background(), random)
         self._shared = shared
+        self._supabase_token = supabase_token
         self._chatengine: ChatEngineLink | None = None
-        self._supabase: SupabaseLink | None = None
         if config.chatengine is not None and tokens is not None:
             self._chatengine = ChatEngineLink(shared, config.chatengine, tokens, self._tell)
-        if config.supabase is not None:
+        self._tick_ms: int | None = None
+        self._beside(config.supabase)
+
+    def _beside(self, supabase: SupabaseConfig | None) -> None:
+        """Set up what stands beside ChatEngine: Supabase, polling, and the machine over all."""
+        self._supabase: SupabaseLink | None = None
+        if supabase is not None:
             self._supabase = SupabaseLink(
-                shared, config.supabase, supabase_token, self._tell, self._is_told
+                self._shared, supabase, self._supabase_token, self._tell, self._is_told
             )
         links = (self._chatengine, self._supabase)
         histories = [link.history for link in links if link is not None]
-        self._polling = Polling(shared, histories, self._tell)
-        self._fallback = Fallback(
-            chatengine=config.chatengine is not None, supabase=config.supabase is not None
-        )
-        self._tick_ms: int | None = None
+        self._polling = Polling(self._shared, histories, self._tell)
+        self._fallback = Fallback(chatengine=self._is_enabled, supabase=supabase is not None)
 
     # from beginning to end
 
@@ -66,14 +69,27 @@ class Session:
             self._shared.books.opened(key)
         if self._chatengine is not None:
             self._chatengine.socket.start()
-        if self._supabase is not None:
-            self._supabase.realtime.start()
         if self._is_enabled or self._supabase is not None:
             self._down(_NOT_YET)
-        self._do(self._fallback.start())
+        self._start_beside()
         for send in self._shared.intake.state.unconfirmed:
             self.send(send)
         self.look()
+
+    def _start_beside(self) -> None:
+        if self._supabase is not None:
+            self._supabase.realtime.start()
+        self._do(self._fallback.start())
+
+    async def change_supabase(self, supabase: SupabaseConfig | None) -> None:
+        """Go on with another Supabase, or without one; ChatEngine's socket notices nothing."""
+        self._do(self._fallback.stop())
+        if self._supabase is not None:
+            await self._supabase.stop()
+        self._beside(supabase)
+        self._start_beside()
+        if self._chatengine is not None and self._chatengine.socket.connected:
+            self._do(self._fallback.handle(Event.SOCKET_UP))
 
     async def stop(self) -> None:
         """Return once no task, no clock and no socket is left (C-CONN-7)."""

@@ -399,6 +399,30 @@ async def test_configured_anew_at_run_time(world: World) -> None:
         assert len(bodies(client)) == len(set(bodies(client)))
 
 
+async def test_supabase_changes_beside_a_socket_that_notices_nothing(world: World) -> None:
+    """Taken out and put back: the socket stays the same one, the fallback is as configured."""
+    async with world.client() as client:
+        (before,) = await world.agents()
+        await client.configure(world.config(supabase=False))
+        assert serves(client, Source.WEBSOCKET)()
+        await world.served(client)
+        await client.configure(world.config())
+        await world.served(client)
+        assert await world.agents() == [before]
+        world.take_chatengine_down()
+        await until(serves(client, Source.SUPABASE))
+        await client.configure(world.config(supabase=False))
+        await until(lambda: not world.supabase.hub.sockets)
+        assert serves(client, Source.NONE)()
+        await world.write("for whoever is back first")
+        await client.configure(world.config())
+        await until(serves(client, Source.SUPABASE))
+        await until(shows(client, "for whoever is back first"))
+        world.network.heal()
+        await until(serves(client, Source.WEBSOCKET))
+        await world.served(client)
+
+
 async def test_configured_for_another_workspace(world: World) -> None:
     """What belongs to the workspace that was left shows no more."""
     async with world.client() as client:
