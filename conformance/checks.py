@@ -2,9 +2,9 @@
 
 import pytest
 
-from conformance.requirements import REQUIREMENTS, requirement
+from conformance.requirements import requirement
 
-__all__ = ["CheckError", "missing", "name_of", "shown_by", "shows"]
+__all__ = ["CheckError", "name_of", "shown_by", "shows"]
 
 
 class CheckError(ValueError):
@@ -41,12 +41,3 @@ def shown_by(item: pytest.Item) -> tuple[str, ...]:
 def name_of(item: pytest.Item) -> str:
     """A check's name wherever pytest has its root: `server/test_auth.py::test_no_token`."""
     return item.nodeid.removeprefix("conformance/")
-
-
-def missing(side: str, shown: set[str]) -> list[str]:
-    """The requirements of a side that have neither a check among `shown` nor a reason why not."""
-    return [
-        one.id
-        for one in REQUIREMENTS.values()
-        if one.side == side and one.why_not is None and one.id not in shown
-    ]

@@ -98,25 +98,36 @@ def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None, None, None]:
     """Hold what was collected to the contract, and leave what the run is asked for."""
-    settings = config.stash[SETTINGS]
-    whole = _is_whole(config)
-    try:
-        collected = [_check(item) for item in items]
-        if whole and not session.testsfailed:
-            covered(collected, settings)
-        everything = len(items)
-        yield
-        left = [_check(item) for item in items]
-        chosen = plan(left, settings, whole=whole and len(left) == everything)
-    except (CheckError, Uncovered) as error:
-        chosen = Plan(problem=str(error), at_fault=True)
-    except NothingToRun as error:
-        chosen = Plan(problem=str(error))
+    broken = _uncovered(session, items)
+    everything = len(items)
+    yield
+    chosen = broken or _chosen(config, items, whole=_is_whole(config) and len(items) == everything)
     names = {check.name for check in chosen.checks}
     dropped = [item for item in items if name_of(item) not in names]
     items[:] = [item for item in items if name_of(item) in names]
     config.hook.pytest_deselected(items=dropped)
     hand_over(config, chosen)
+
+
+def _uncovered(session: pytest.Session, items: list[pytest.Item]) -> Plan | None:
+    """Hold the whole suites to the contract, before any of pytest's own options narrows them.
+
+    Where a module could not even be collected, that is the problem, and not what it lacks.
+    """
+    try:
+        collected = [_check(item) for item in items]
+        if _is_whole(session.config) and not session.testsfailed:
+            covered(collected, session.config.stash[SETTINGS])
+    except (CheckError, Uncovered) as error:
+        return Plan(problem=str(error), at_fault=True)
+    return None
+
+
+def _chosen(config: pytest.Config, items: list[pytest.Item], *, whole: bool) -> Plan:
+    try:
+        return plan([_check(item) for item in items], config.stash[SETTINGS], whole=whole)
+    except NothingToRun as error:
+        return Plan(problem=str(error))
 
 
 def _check(item: pytest.Item) -> Check:

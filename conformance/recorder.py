@@ -18,7 +18,7 @@ from conformance.results import results, write_results
 from conformance.selection import Plan
 from conformance.settings import Settings
 from conformance.telling import ending_of
-from conformance.terminal import write_summary
+from conformance.terminal import opening_lines, write_summary
 from conformance.verdict import ExitCode, Verdict, conclude
 
 __all__ = ["Recorder", "hand_over"]
@@ -58,7 +58,7 @@ class Recorder:
         self._verdict: Verdict | None = None
 
     def pytest_sessionstart(self) -> None:
-        """Forget an earlier run's results, which must not be taken for this one's."""
+        """Say what is tried; forget earlier results, which must not be taken for this run's."""
         # A job that is cancelled gets SIGTERM: what was found before it is kept all the same.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
@@ -67,7 +67,10 @@ class Recorder:
                 path.unlink(missing_ok=True)
         except OSError as error:
             where = self._settings.results.parent
-            raise pytest.UsageError(f"Nothing can be written to {where}: {error}.") from None
+            raise pytest.UsageError(
+                f"Nothing can be written to {where}: {error.strerror}."
+            ) from None
+        self._announce()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -117,6 +120,12 @@ class Recorder:
             terminalreporter.write_line(told, red=True)
         if self._verdict is not None:
             write_summary(self._verdict, self._settings, terminalreporter)
+
+    def _announce(self) -> None:
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            for line in opening_lines(self._settings):
+                reporter.write_line(line)
 
     @property
     def _place(self) -> Path:

@@ -11,13 +11,20 @@ from conformance.settings import Settings
 from conformance.verdict import ExitCode, Finding, Shown, Verdict
 from conformance.words import alone, cut, printable
 
-__all__ = ["summary_lines", "write_summary"]
+__all__ = ["opening_lines", "summary_lines", "write_summary"]
 
 _LONGEST: Final = 600
 """Characters of a text; the report has more."""
 
 _CHECKS: Final = 3
 """Checks shown of a requirement, and requirements named of many; the report has all."""
+
+
+def opening_lines(settings: Settings) -> Iterator[str]:
+    """What is tried, and with which seed."""
+    for side, target in settings.targets.items():
+        yield f"{side:<9}{printable(target)}"
+    yield f"seed     {settings.seed}, profile {settings.profile}"
 
 
 def write_summary(verdict: Verdict, settings: Settings, reporter: pytest.TerminalReporter) -> None:

@@ -13,6 +13,7 @@ from harness import demo as demo_run
 from harness import doctor as diagnosis
 from harness import fakes as foreground
 from harness import load as loading
+from harness.conform import conform
 from harness.exits import CouldNotRun
 from harness.proxy import proxy
 from harness.watch.command import watch
@@ -199,6 +200,7 @@ def fakes(
     )
 
 
+main.add_command(conform)
 main.add_command(proxy)
 main.add_command(watch)
 

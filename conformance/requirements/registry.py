@@ -25,7 +25,7 @@ class UnknownRequirement(ValueError):
         self.unknown = unknown
 
     def __str__(self) -> str:
-        near = difflib.get_close_matches(self.unknown.upper(), REQUIREMENTS, n=1)
+        near = difflib.get_close_matches(self.unknown.upper(), REQUIREMENTS, n=1, cutoff=0.75)
         meant = f"; {near[0]} is the nearest" if near else ""
         return f"The contract has no requirement {self.unknown[:40]}{meant}."
 
