@@ -32,12 +32,13 @@ __all__ = ["RunningChatEngine", "running_chatengine"]
 
 
 class RunningChatEngine(Struct, frozen=True):
-    """A served fake: its base URL and port, where it is controlled, and what it remembers."""
+    """A served fake: its URL and port, where it is controlled, what it remembers, what is wrong."""
 
     url: str
     port: int
     control: ControlDoor
     store: Store
+    faults: Faults
 
 
 @asynccontextmanager
@@ -68,7 +69,7 @@ async def running_chatengine(settings: ChatEngineSettings) -> AsyncIterator[Runn
         port = await stack.enter_async_context(serving(app, settings.host, settings.port))
         door = await stack.enter_async_context(control_server(steering, settings.control))
         stack.push_async_callback(outbox.close)  # first of all: no request waits for a provider
-        yield RunningChatEngine(reachable_url(settings.host, port), port, door, store)
+        yield RunningChatEngine(reachable_url(settings.host, port), port, door, store, faults)
 
 
 @asynccontextmanager
