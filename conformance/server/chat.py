@@ -1,0 +1,215 @@
+"""What a check of a server has at hand: customers, agents, calls, and one deadline for it all."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import secrets
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+
+from aiohttp import ClientSession
+
+from chatengine import events
+from conformance.deadlines import Deadline
+from conformance.outcomes import CouldNotRun
+from conformance.probes.agent import Agent
+from conformance.probes.http import Http
+from conformance.probes.polling import RawPolling
+from conformance.probes.provider import Provider
+from conformance.probes.tokens import claims_of, signed
+from conformance.probes.trace import Trace
+from conformance.probes.webhook import Entered, Number, Webhook
+from conformance.probes.websocket import RawWebSocket
+from conformance.probes.wire import TransportName, Wire
+from conformance.targets.server import ServerUnderTest
+from conformance.targets.servers import Servers, numbers_of
+from fakes.control import ControlClient
+
+__all__ = ["Chat", "open_chat"]
+
+CHECK_S: Final = 15.0
+"""For all that a check waits for. Nothing is judged by it but that a thing happens at all: what a
+healthy server does in milliseconds may take seconds on a machine that is busy, or far away."""
+
+_NAMES: Final = ("Ana", "Bia", "Caio", "Davi", "Elis", "Fábio", "Gil", "Heitor", "Iara", "João")
+
+
+class Chat:
+    """A server under test, and the world around it for the length of one check.
+
+    Conversations, ids and users are its own, so that others may be busy on the same server.
+    """
+
+    def __init__(
+        self,
+        servers: Servers,
+        server: ServerUnderTest,
+        session: ClientSession,
+        control: ControlClient | None,
+        rng: random.Random,
+        stack: AsyncExitStack,
+    ) -> None:
+        self.server = server
+        self.settings = server.settings
+        self.rng = rng
+        self.trace = Trace()
+        self.deadline = Deadline(CHECK_S)
+        self.here = numbers_of(server.settings)[0]
+        self.http = Http(server.url, session, self.trace, self.deadline)
+        self.webhook = Webhook(self.http, self.here, self.trace)
+        self._servers = servers
+        self._session = session
+        self._control = control
+        self._stack = stack
+        self._names = itertools.cycle(_NAMES)
+
+    # names
+
+    @property
+    def elsewhere(self) -> Number:
+        """A number of another workspace; raises `CouldNotRun` where there is none."""
+        for number in numbers_of(self.settings):
+            if number.workspace_id != self.here.workspace_id:
+                return number
+        raise CouldNotRun("INSTANCES names one workspace alone, and this takes two.")
+
+    @property
+    def provider(self) -> Provider:
+        """The provider that the server sends by; raises `CouldNotRun` where it cannot be seen."""
+        if self._control is None:
+            raise CouldNotRun("EVOLUTION_API_URL is not set: what the server sends cannot be seen.")
+        return Provider(self._control, self.trace, self.deadline)
+
+    def conversation(self) -> str:
+        """A customer nobody has heard of: a JID, and so a conversation (section 2)."""
+        return f"5511{900_000_000 + secrets.randbelow(100_000_000)}@s.whatsapp.net"
+
+    def name(self, prefix: str) -> str:
+        """A name that was never given before."""
+        return f"{prefix}-{secrets.token_hex(6)}"
+
+    def token(
+        self, *, number: Number | None = None, user: str = "agent-1", **claims: object
+    ) -> str:
+        """A good token, but for the claims that are named; None takes one away."""
+        good = claims_of(self.settings, (number or self.here).workspace_id, user)
+        kept = {name: value for name, value in (good | claims).items() if value is not None}
+        return signed(kept, self.settings.secret)
+
+    def auth(self, **how: Any) -> dict[str, str]:
+        """What a good CONNECT carries; `how` as of `token`."""
+        number: Number = how.get("number") or self.here
+        return {"token": self.token(**how), "workspaceId": number.workspace_id}
+
+    async def needs(self, capability: str) -> None:
+        """Raise `NotApplicable` unless the server claims a capability."""
+        await self._servers.needs(capability)
+
+    # sockets
+
+    async def agent(
+        self,
+        *transports: TransportName,
+        subscribed_to: str | Iterable[str] = (),
+        number: Number | None = None,
+        url: str | None = None,
+        user: str | None = None,
+    ) -> Agent:
+        """Connect an agent, by WebSocket unless told otherwise; it leaves with the check."""
+        name = next(self._names)
+        user = user or self.name(name.lower())
+        number = number or self.here
+        agent = Agent(name, user, number.workspace_id, self._session, self.trace, self.deadline)
+        self._stack.push_async_callback(agent.leave)
+        auth = self.auth(number=number, user=user)
+        await agent.connect(url or self.server.url, auth, *(transports or ("websocket",)))
+        for each in [subscribed_to] if isinstance(subscribed_to, str) else subscribed_to:
+            await agent.subscribe(each)
+        return agent
+
+    async def wire(self, transport: TransportName = "websocket", **how: Any) -> Wire:
+        """Open an Engine.IO session of which every packet is in the check's hand."""
+        if transport == "polling":
+            return await self.polling(**how)
+        return await self.websocket(**how)
+
+    async def websocket(self, **how: Any) -> RawWebSocket:
+        """Open a WebSocket; `how` as of `RawWebSocket.open`."""
+        opened = await RawWebSocket.open(self.server.url, self.trace, self.deadline, **how)
+        self._stack.push_async_callback(opened.close)
+        return opened
+
+    async def polling(self, **how: Any) -> RawPolling:
+        """Open a session over polling; `how` as of `RawPolling.open`."""
+        opened = await RawPolling.open(
+            self.server.url, self._session, self.trace, self.deadline, **how
+        )
+        self._stack.push_async_callback(opened.close)
+        return opened
+
+    async def joined(self, transport: TransportName = "websocket", **how: Any) -> Wire:
+        """Open a session and connect with good credentials; `how` as of `token`."""
+        wire = await self.wire(transport)
+        await wire.join(self.auth(**how))
+        return wire
+
+    # what is asked for often
+
+    async def history(self, conversation: str, **query: Any) -> list[dict[str, Any]]:
+        """The messages of a conversation over HTTP; `number` and `query` as they are named."""
+        number = query.pop("number", None)
+        found = await self.http.ask(
+            "GET",
+            "/api/chat/messages",
+            200,
+            token=self.token(number=number),
+            params={"conversationId": conversation, "limit": "500"} | query,
+        )
+        self.trace.require(
+            isinstance(found, list) and all(isinstance(each, dict) for each in found),
+            expected="a list of messages",
+            seen=found,
+        )
+        messages: list[dict[str, Any]] = found
+        return messages
+
+    async def fence(self, agent: Agent, conversation: str) -> None:
+        """Wait until what was on its way has come: a message sent behind it has arrived.
+
+        The agent is subscribed to that conversation.
+        """
+        number = next(
+            each for each in numbers_of(self.settings) if each.workspace_id == agent.workspace_id
+        )
+        fence = await self.webhook.writes(conversation, "fence", number=number)
+        await agent.gets(events.MESSAGE, id=fence.id)
+
+    async def one(self, agent: Agent, entered: Entered) -> dict[str, Any]:
+        """Wait for a message at an agent; returns it, once it is known to have come once."""
+        message: dict[str, Any] = await agent.gets(events.MESSAGE, id=entered.id)
+        await self.fence(agent, entered.conversation)
+        copies = len(agent.got(events.MESSAGE, id=entered.id))
+        self.trace.require(
+            copies == 1, expected=f"one `message` {entered.id} at {agent.name}", seen=copies
+        )
+        return message
+
+
+@asynccontextmanager
+async def open_chat(
+    servers: Servers,
+    server: ServerUnderTest,
+    session: ClientSession,
+    control: ControlClient | None,
+    rng: random.Random,
+) -> AsyncIterator[Chat]:
+    """Yield what a check has at hand; behind it the server has to go on, whatever it was told."""
+    async with AsyncExitStack() as stack:
+        chat = Chat(servers, server, session, control, rng, stack)
+        yield chat
+    problem = await server.problem(session)
+    chat.trace.require(
+        problem is None, expected="a server that goes on after the check", seen=problem
+    )

@@ -1,0 +1,105 @@
+"""What the checks of a server are given. One event loop serves them all, as the server's pipes and
+the provider outlast a check.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+import pytest_asyncio
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
+
+from conformance.probes.wire import TransportName
+from conformance.server.chat import Chat, open_chat
+from conformance.settings import Settings
+from conformance.targets.evolution import RunningProvider, running_provider
+from conformance.targets.servers import INSTANCES, Servers
+from fakes.control import ControlClient
+
+_HERE: Final = Path(__file__).parent
+_PATIENCE_S: Final = 30.0
+"""Beyond any check's own deadline: one that asks further has a fault."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let every check of this folder run on the session's loop."""
+    for item in items:
+        if item.path.is_relative_to(_HERE):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def session() -> AsyncIterator[ClientSession]:
+    """The HTTP connections of the run."""
+    timeout = ClientTimeout(total=_PATIENCE_S)
+    async with ClientSession(connector=TCPConnector(limit=0), timeout=timeout) as session:
+        yield session
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def provider(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[RunningProvider]:
+    """The provider behind the servers."""
+    folder = tmp_path_factory.getbasetemp()
+    common = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    async with running_provider(INSTANCES, settings.server.deployed, common) as provider:
+        yield provider
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def servers(
+    settings: Settings, provider: RunningProvider, session: ClientSession
+) -> AsyncIterator[Servers]:
+    """The servers under test."""
+    servers = Servers(settings.server, provider.settings, session)
+    yield servers
+    await servers.close()
+
+
+@pytest.fixture(scope="session")
+def control(provider: RunningProvider, session: ClientSession) -> ControlClient | None:
+    """What the provider is steered by; None where it cannot be seen."""
+    return None if provider.door is None else ControlClient(session, provider.door)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def chat(
+    servers: Servers, session: ClientSession, control: ControlClient | None, rng: random.Random
+) -> AsyncIterator[Chat]:
+    """A check's world, on the server as it is mostly tried."""
+    async with open_chat(servers, await servers.usual(), session, control, rng) as chat:
+        yield chat
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def quick_chat(
+    servers: Servers, session: ClientSession, control: ControlClient | None, rng: random.Random
+) -> AsyncIterator[Chat]:
+    """The same, on a server whose heartbeat is short."""
+    async with open_chat(servers, await servers.quick(), session, control, rng) as chat:
+        yield chat
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def choosy_chat(
+    servers: Servers, session: ClientSession, control: ControlClient | None, rng: random.Random
+) -> AsyncIterator[Chat]:
+    """The same, on a server that is told an issuer and an audience."""
+    await servers.needs("iss_aud")
+    async with open_chat(servers, await servers.choosy(), session, control, rng) as chat:
+        yield chat
+
+
+@pytest_asyncio.fixture(params=["websocket", "polling"], loop_scope="session")
+async def transport(request: pytest.FixtureRequest, servers: Servers) -> TransportName:
+    """Each transport that the server has, one after the other."""
+    name: TransportName = request.param
+    if name == "polling":
+        await servers.needs("polling")
+    return name
