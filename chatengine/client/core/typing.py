@@ -27,8 +27,6 @@ class Typing:
             users[user_id] = now_ms + self.expiry_ms
         elif not is_typing and users.pop(user_id, None) is not None:
             self.changed.add(conversation_id)
-        if not users:
-            del self._until[conversation_id]
 
     def expire(self, now_ms: int) -> None:
         """End what has been silent for as long as it may."""
@@ -43,7 +41,7 @@ class Typing:
 
     def clear(self, conversation_id: str) -> None:
         """Nobody types in a conversation that nobody looks at."""
-        if self._until.pop(conversation_id, None) is not None:
+        if self._until.pop(conversation_id, None):
             self.changed.add(conversation_id)
 
     def view(self, conversation_id: str) -> tuple[str, ...]:

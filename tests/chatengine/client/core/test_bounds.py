@@ -118,6 +118,32 @@ def test_what_was_never_sent_is_not_let_go() -> None:
     assert statuses(client, "c-unsent") == ["failed"]
 
 
+def test_sending_into_a_closed_conversation_is_using_it() -> None:
+    """C-CAC-1: it is the last to go."""
+    client = state(bounds=SMALL, opened=False)
+    for number in range(5):
+        client.open(f"c-{number}")
+        client.close(f"c-{number}")
+    client.send("c-0", "mine", "c-1", None, START)
+    copy = message(1, conversationId="c-0", metadata={"clientMessageId": "c-1"})
+    push(client, "message", copy)
+    client.open("c-5")
+    client.close("c-5")
+    assert set(client.shown) == {"c-0", "c-2", "c-3", "c-4", "c-5"}
+
+
+def test_own_sends_are_remembered_only_so_long() -> None:
+    """A late `error` that does not name its conversation finds one of the last 10,000 sends."""
+    client = state()
+    client.send(OTHER, "mine", "c-0", None, START)
+    for number in range(1, 10_001):
+        client.send(CHAT, "mine", f"c-{number}", None, START)
+    for number in (0, 1):
+        error = {"type": "sendMessage", "message": "no", "clientMessageId": f"c-{number}"}
+        push(client, "error", error)
+    assert (statuses(client, OTHER), statuses(client)[-1]) == (["sending"], "failed")
+
+
 def test_early_statuses_that_are_given_up_are_counted() -> None:
     """C-STA-2: the one that has waited longest goes; the others are applied."""
     client = state(bounds=SMALL)

@@ -69,6 +69,17 @@ def test_two_rows_turn_out_to_be_one_message() -> None:
     assert (ids(client), statuses(client)) == (["evo-1"], ["read"])
 
 
+def test_what_is_united_has_the_higher_status() -> None:
+    """C-STA-1 C-MSG-4: of the two that turn out to be one, whichever knew it."""
+    for read in ("row-1", "1"):
+        client = state()
+        push(client, "message", message(1))
+        client.row("messages", row(1, external_id=None), START, pushed=True)
+        push(client, "messageStatus", {"messageId": read, "status": "read"})
+        client.row("messages", row(1), START, pushed=True)
+        assert (ids(client), statuses(client)) == (["evo-1"], ["read"])
+
+
 def test_what_only_the_row_knows_is_shown_too() -> None:
     """C-MSG-6: ChatEngine's copy wins, the row fills in what it leaves out."""
     client = state()

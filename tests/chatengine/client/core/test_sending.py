@@ -139,6 +139,20 @@ def test_a_failed_copy_of_the_server_is_the_send() -> None:
     assert (ids(client), statuses(client)) == (["m-1"], ["failed"])
 
 
+def test_a_send_that_became_two_messages_shows_as_both() -> None:
+    """C-MSG-4: two provider ids are two messages, also where the first came without one."""
+    client = state()
+    sent(client)
+    for number, known in (
+        (1, {}),
+        (1, {"providerMessageId": "1"}),
+        (2, {"providerMessageId": "2"}),
+    ):
+        metadata = {"clientMessageId": "c-1"} | known
+        push(client, "message", own(number, id=f"m-{number}", metadata=metadata))
+    assert ids(client) == ["m-2", "m-1"]
+
+
 def test_a_confirmed_send_does_not_fail() -> None:
     """C-SND-4: a timeout that comes late changes nothing."""
     client = state()
