@@ -118,7 +118,7 @@ def _changed(copies: list[Frame], fault: object) -> list[Frame]:
         case Drop():
             return []
         case Duplicate(times):
-            return copies * (times + 1)
+            return copies + copies[:1] * times  # several such rules add up; they do not multiply
         case Corrupt(size, mask, offset):
             return [copy.corrupted(offset, size, mask) for copy in copies]
         case _:

@@ -198,7 +198,7 @@ class Link:
         self._waits.add(timer)
 
     def _carry_out(self, struck: Struck, by: By) -> None:
-        if self._is_cut or self._is_over:
+        if self._is_over or (self._is_cut and not isinstance(struck.rule.fault, Reset)):
             return
         self._owner.fired(struck.pin, by)
         match struck.rule.fault:

@@ -164,6 +164,8 @@ def test_frames_are_dropped_duplicated_and_swapped() -> None:
     assert order(Rule(Drop(), OnFrame(nth=2, times=3))) == [0, 4, 5]
     assert order(Rule(Drop(), OnFrame(nth=5, times=None))) == [0, 1, 2, 3]
     assert order(Rule(Duplicate(2), OnFrame(nth=6))) == [0, 1, 2, 3, 4, 5, 5, 5]
+    twice = (Rule(Duplicate(2), OnFrame()), Rule(Duplicate(1), OnFrame()))
+    assert order(*twice) == [0, 0, 0, 0, 1, 2, 3, 4, 5]
     assert order(Rule(Swap(), OnFrame(nth=2))) == [0, 2, 1, 3, 4, 5]
     assert order(Rule(Swap(), OnFrame(times=None))) == [1, 0, 3, 2, 5, 4]
     assert order(Rule(Swap(), OnFrame()), Rule(Drop(), OnFrame(nth=2))) == [0, 2, 3, 4, 5]

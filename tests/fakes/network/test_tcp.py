@@ -8,6 +8,7 @@ import random
 import socket
 import struct
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,16 @@ async def test_who_does_not_close_after_a_cut_is_closed() -> None:
         here.proxy.heal()  # which has nothing to say to what is over
         await until(lambda: not here.proxy.connections, within_s=4)
         assert await how_they_end(client, target) == ["FIN", "FIN"]
+
+
+async def test_who_does_not_close_after_a_cut_may_be_reset() -> None:
+    """Whoever does not want to wait for it."""
+    async with world() as here:
+        client, target = await here.connect()
+        await exchange(client, target)
+        here.proxy.cut_all()
+        assert here.proxy.reset_all() == 1
+        assert here.proxy.connections == ()
 
 
 async def test_reset_is_a_rst_for_both() -> None:
@@ -395,6 +406,23 @@ async def test_a_target_that_is_away_resets_its_clients(caplog: pytest.LogCaptur
             end.close()
     said = [record.message for record in caplog.records if record.name == "fakes.network.target"]
     assert said == ["target away", "target back"]
+
+
+async def test_it_may_end_while_it_connects() -> None:
+    """A client whose target has not answered yet is closed with the proxy."""
+    with socket.socket() as full, ExitStack() as stack:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):  # more than it keeps: the kernel leaves the next one without an answer
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        target = Address("127.0.0.1", full.getsockname()[1])
+        async with running_proxy(ProxySettings(target=target)) as proxy:
+            end = End(*await asyncio.open_connection("127.0.0.1", proxy.port))
+            await until(lambda: proxy.stats.accepted)
+        assert await end.end() == "FIN"
+        end.close()
 
 
 @pytest.mark.parametrize(("listen", "target"), [("::1", "127.0.0.1"), ("127.0.0.1", "::1")])

@@ -25,7 +25,8 @@ class End:
         self.writer = writer
 
     def send(self, data: bytes) -> None:
-        self.writer.write(data)
+        if not self.writer.is_closing():  # else uvloop raises
+            self.writer.write(data)
 
     async def read(self, size: int) -> bytes:
         """Exactly so many bytes, within the deadline."""
@@ -99,8 +100,11 @@ class World:
 
     async def connect(self) -> tuple[End, End]:
         """Connect, and return the client's end and the target's."""
-        client = await self.client()
-        return client, await asyncio.wait_for(self._accepted.get(), _DEADLINE_S)
+        return await self.client(), await self.accepted()
+
+    async def accepted(self) -> End:
+        """The target's end of the next connection that reaches it."""
+        return await asyncio.wait_for(self._accepted.get(), _DEADLINE_S)
 
 
 @asynccontextmanager
