@@ -95,11 +95,16 @@ class Facts:
         entered.sort(key=lambda each: each.began_us)
         return _grouped((each.told.conversation, each) for each in entered)
 
+    def rivals(self, message: Message) -> int:
+        """How many messages may be of the same conversation and moment, itself included."""
+        told = message.told
+        place = told.workspace, told.conversation
+        return self._creations[*place, told.created_ms] + self._creations[*place, None]
+
     @cached_property
-    def creations(self) -> Counter[tuple[str, int | None]]:
-        """How many messages may have entered, by conversation and moment of creation."""
+    def _creations(self) -> Counter[tuple[str, str, int | None]]:
         told = (each.told for each in self.messages.values() if not each.refused)
-        return Counter((each.conversation, each.created_ms) for each in told)
+        return Counter((each.workspace, each.conversation, each.created_ms) for each in told)
 
     @cached_property
     def statuses(self) -> dict[str, list[StatusEntered]]:

@@ -72,7 +72,6 @@ def _is_owed(message: Message, actor: Actor, fence: Settled) -> bool:
 
 def _wrong(facts: Facts, line: ListedConversation | None, message: Message) -> str | None:
     """Why a line is not what a message makes of it; None where it may be."""
-    conversation = message.told.conversation
     created_ms, body = message.told.created_ms, message.told.body
     if line is None:
         return f"not at all, though {message.name} entered"
@@ -80,8 +79,7 @@ def _wrong(facts: Facts, line: ListedConversation | None, message: Message) -> s
         return None
     if line.last_message_ms is None or line.last_message_ms < created_ms:
         return f"without {message.name}, which is newer"
-    rivals = facts.creations[conversation, None] + facts.creations[conversation, created_ms]
-    if line.last_message_ms == created_ms and body is not None and rivals == 1:
+    if line.last_message_ms == created_ms and body is not None and facts.rivals(message) == 1:
         preview = body[:_PREVIEW]
         return None if line.preview == preview else f"as {line.preview!r}, not {preview!r}"
     return None

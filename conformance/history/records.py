@@ -77,17 +77,6 @@ class _Record(Struct, frozen=True, kw_only=True, tag_field="what", omit_defaults
     who: str
 
 
-class _Naming(_Record, frozen=True, kw_only=True):
-    """Something about a message, by one of its ids."""
-
-    message: str
-
-    @property
-    def name(self) -> str:
-        """The name that it shares with the message's other copies."""
-        return name_of(self.message)
-
-
 class _Action(_Record, frozen=True, kw_only=True):
     """Something the harness did, which took time and may have come to nothing."""
 
@@ -98,6 +87,28 @@ class _Action(_Record, frozen=True, kw_only=True):
     def since_us(self) -> int:
         """The first moment at which it may have had an effect."""
         return self.at_us if self.began_us is None else self.began_us
+
+
+class _Giving(_Action, frozen=True, kw_only=True):
+    """Something was given to the system about a message, by one of its ids."""
+
+    message: str
+
+    @property
+    def name(self) -> str:
+        """The name that it shares with the message's other copies."""
+        return name_of(self.message)
+
+
+class _Hearing(_Record, frozen=True, kw_only=True):
+    """A socket heard of a message, by one of its ids."""
+
+    message: str
+
+    @property
+    def name(self) -> str:
+        """The name that it shares with the message's other copies."""
+        return name_of(self.message)
 
 
 # What the harness did
@@ -124,7 +135,7 @@ class Actor(_Record, frozen=True, kw_only=True, tag="actor"):
     number: str | None = None
 
 
-class Entered(_Naming, _Action, frozen=True, kw_only=True, tag="entered"):
+class Entered(_Giving, frozen=True, kw_only=True, tag="entered"):
     """A message was given to the system: posted to the webhook, taken by the provider, stored.
 
     `message` is its provider id, or its id where it has none; the same one again is a repetition.
@@ -140,7 +151,7 @@ class Entered(_Naming, _Action, frozen=True, kw_only=True, tag="entered"):
     client_id: str | None = None
 
 
-class StatusEntered(_Naming, _Action, frozen=True, kw_only=True, tag="status"):
+class StatusEntered(_Giving, frozen=True, kw_only=True, tag="status"):
     """A status was given to the system, by its wire name; `message` as in `Entered`."""
 
     status: str
@@ -259,7 +270,7 @@ class Held(_Record, frozen=True, kw_only=True, tag="held"):
     by: Literal["websocket", "supabase"] = "websocket"
 
 
-class Received(_Naming, frozen=True, kw_only=True, tag="received"):
+class Received(_Hearing, frozen=True, kw_only=True, tag="received"):
     """A `message` event reached socket `who`; `message` is its id."""
 
     conversation: str
@@ -267,7 +278,7 @@ class Received(_Naming, frozen=True, kw_only=True, tag="received"):
     client_id: str | None = None
 
 
-class StatusReceived(_Naming, frozen=True, kw_only=True, tag="told"):
+class StatusReceived(_Hearing, frozen=True, kw_only=True, tag="told"):
     """A `messageStatus` event reached socket `who`."""
 
     status: str

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from conformance.history.facts import Facts
-from conformance.history.records import Held, Received, Settled
+from conformance.history.records import Actor, Held, Received, Settled
 from conformance.history.verdicts import Finding, Found
 
 __all__ = ["leaked_subscription"]
@@ -21,9 +21,7 @@ def leaked_subscription(facts: Facts) -> Iterator[Finding]:
             actor = facts.actors.get(who)
             if actor is not None and actor.kind == "socket":
                 for record in received:
-                    if not _is_permitted(facts, record):
-                        says = f"{who} received {record.name} without a subscription"
-                        yield Found(says, (actor, record))
+                    yield from _unasked(facts, actor, record)
 
 
 def _left_over(facts: Facts, fence: Settled, held: Held) -> Iterator[Finding]:
@@ -41,13 +39,16 @@ def _left_over(facts: Facts, fence: Settled, held: Held) -> Iterator[Finding]:
             yield Found(says, (fence, held))
 
 
-def _is_permitted(facts: Facts, record: Received) -> bool:
-    """Whether the socket may have been subscribed when the message was on its way."""
+def _unasked(facts: Facts, actor: Actor, record: Received) -> Iterator[Finding]:
+    """Find what reached a socket that cannot have been subscribed when it was on its way."""
     message = facts.messages.get(record.name)
     if message is None:
-        return True  # a phantom, whatever it was subscribed to
-    return any(
+        return  # it comes from nowhere, whatever was subscribed
+    windows = facts.permitted.get((record.who, record.conversation), ())
+    if not any(
         window.start_us <= record.at_us
         and (window.end_us is None or message.began_us <= window.end_us)
-        for window in facts.permitted.get((record.who, record.conversation), ())
-    )
+        for window in windows
+    ):
+        says = f"{record.who} received {record.name} without a subscription"
+        yield Found(says, (actor, message.told, record))
