@@ -26,12 +26,13 @@ from conformance.targets.protocol import (
     Timing,
     Token,
 )
+from fakes.chatengine.faults import Faults
 from fakes.control import ControlClient
 from fakes.environment import Instance, Secret
 from fakes.evolution.provider import Provider
 from fakes.network.proxy import RunningProxy
-from fakes.network.record import Fired
-from fakes.network.schedule import Hold, OnFrame, Rule, Schedule
+from fakes.network.record import Entry, Fired
+from fakes.network.schedule import Direction, Hold, OnFrame, Rule, Schedule
 from fakes.supabase.app import RunningSupabase
 from fakes.together import FakesSettings, RunningFakes, running_fakes
 
@@ -97,8 +98,15 @@ class Written(Struct, frozen=True, kw_only=True):
 class World:
     """Everything around a client; `running_world` makes one."""
 
-    def __init__(self, fakes: RunningFakes, session: ClientSession, journal: Journal) -> None:
+    def __init__(
+        self,
+        settings: WorldSettings,
+        fakes: RunningFakes,
+        session: ClientSession,
+        journal: Journal,
+    ) -> None:
         assert fakes.supabase is not None
+        self.settings = settings
         self.fakes = fakes
         self.journal = journal
         self.engine = ControlClient(session, fakes.chatengine.control)
@@ -253,10 +261,10 @@ class World:
 
     async def refuse_sockets(self, **refusal: Any) -> Refusals:
         """Refuse Socket.IO's handshakes (`status`) or CONNECTs (`code`); HTTP is answered."""
-        counted = {"count": _MOST_REFUSALS} | refusal
+        counted = refusal | {"count": _MOST_REFUSALS}
         await self.engine.call("PUT", "/faults/refusal", counted)
         self.journal.note(HARNESS, f"refuses sockets: {refusal}")
-        return Refusals(self.engine, counted["count"])
+        return Refusals(self.fakes.chatengine.faults, _MOST_REFUSALS)
 
     async def admit_sockets(self) -> None:
         """Refuse no more."""
@@ -282,60 +290,62 @@ class World:
         """The channels that are joined at Supabase."""
         return [each.name for each in self.supabase.hub.channels()]
 
-    def hears_of(self, conversation_id: str) -> bool:
-        """Whether a channel of Supabase gets a conversation's messages by now."""
-        return any(
-            each.is_subscribed
-            and any(
-                binding.get("table") == "messages" and conversation_id in str(binding.get("filter"))
-                for binding in each.config.postgres_changes
-            )
-            for each in self.supabase.hub.channels()
-        )
+    def hears_of(self, *conversations: str) -> bool:
+        """Whether Supabase tells of these conversations' messages, and of all else that is asked.
 
-    def frames(self, regex: str) -> Frames:
-        """Count the WebSocket frames to ChatEngine that match, from now until `bring_back`."""
-        return Frames(self.network, regex)
+        A client may show itself served as soon as its join is answered; what is written before the
+        subscription is there never comes (supabase.md).
+        """
+        channels = list(self.supabase.hub.channels())
+        filters = [
+            str(binding.get("filter"))
+            for each in channels
+            for binding in each.config.postgres_changes
+            if binding.get("table") == "messages"
+        ]
+        named = all(any(each in filter_ for filter_ in filters) for each in conversations)
+        return bool(channels) and named and all(each.is_subscribed for each in channels)
+
+    def frames(self, regex: str, direction: Direction = "to_target") -> Frames:
+        """Count the WebSocket frames of ChatEngine's socket that match, until `bring_back`."""
+        return Frames(self.network, regex, direction)
 
 
 class Refusals:
-    """How many sockets were refused since it was made."""
+    """The sockets that were refused since it was made."""
 
-    def __init__(self, engine: ControlClient, most: int) -> None:
-        self._engine = engine
+    def __init__(self, faults: Faults, most: int) -> None:
+        self._faults = faults
         self._most = most
-
-    async def count(self) -> int:
-        """How many by now."""
-        refusal = (await self._engine.call("GET", "/faults"))["refusal"]
-        return self._most if refusal is None else self._most - int(refusal["count"])
-
-
-class Frames:
-    """WebSocket frames from the client, seen by the proxy: their number, and when they came."""
-
-    def __init__(self, proxy: RunningProxy, regex: str) -> None:
-        self._proxy = proxy
-        self._regex = regex
-        # A hold of no length lets everything pass, and is written into the log.
-        on = OnFrame(times=None, direction="to_target", regex=regex)
-        proxy.apply(Schedule((Rule(Hold(0), on),)))
-
-    @property
-    def moments_s(self) -> list[float]:
-        """When they passed, in seconds since the proxy began."""
-        return [
-            entry.at_ms / 1000
-            for entry in self._proxy.log
-            if isinstance(entry, Fired)
-            and isinstance(entry.rule.on, OnFrame)
-            and entry.rule.on.regex == self._regex
-        ]
 
     @property
     def count(self) -> int:
-        """How many have passed."""
-        return len(self.moments_s)
+        """How many by now."""
+        refusal = self._faults.refusal
+        return 0 if refusal is None or refusal.count is None else self._most - refusal.count
+
+
+class Frames:
+    """WebSocket frames that passed the proxy; those of a polling transport are none."""
+
+    def __init__(self, proxy: RunningProxy, regex: str, direction: Direction) -> None:
+        self._proxy = proxy
+        self._regex = regex
+        self._before = 0
+        # A hold of no length lets everything pass, and is written into the log.
+        on = OnFrame(times=None, direction=direction, regex=regex)
+        proxy.apply(Schedule((Rule(Hold(0), on),)))
+        self._before = self.count
+
+    @property
+    def count(self) -> int:
+        """How many have passed since it was made."""
+        return len([each for each in self._proxy.log if self._is_mine(each)]) - self._before
+
+    def _is_mine(self, entry: Entry) -> bool:
+        if not isinstance(entry, Fired) or not isinstance(entry.rule.on, OnFrame):
+            return False
+        return entry.rule.on.regex == self._regex
 
 
 def websockets(proxy: RunningProxy) -> int:
@@ -356,4 +366,4 @@ async def running_world(settings: WorldSettings, journal: Journal) -> AsyncItera
         ping_timeout_ms=settings.ping_timeout_ms,
     )
     async with running_fakes(fakes_settings) as fakes, ClientSession() as session:
-        yield World(fakes, session, journal)
+        yield World(settings, fakes, session, journal)

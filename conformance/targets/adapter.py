@@ -110,6 +110,11 @@ class Adapter:
             raise TargetGone(f"The adapter {named} cannot be started: {error.strerror}.") from None
         return cls(process)
 
+    @property
+    def problem(self) -> AdapterProblem | None:
+        """What is wrong with it, as far as is known."""
+        return self._problem
+
     # in the order of time
 
     async def ask(

@@ -1,0 +1,143 @@
+"""How checks begin, and what is asked of a client again and again.
+
+What does not come about at the beginning is no failure of the clause that a check is about: the
+check could not run, and the clause that is broken has a check of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from conformance.deadlines import Deadline, until
+from conformance.outcomes import CouldNotRun, Nonconforming
+from conformance.targets.client import PATIENCE_S, ClientUnderTest
+from conformance.targets.protocol import ShownMessage, Snapshot
+from conformance.world import ANNA, World
+
+__all__ = [
+    "beginning",
+    "bodies",
+    "connected",
+    "entry",
+    "fallen_back",
+    "fence",
+    "found",
+    "message",
+    "on_supabase",
+    "served_by",
+    "status_of",
+    "subscribed",
+]
+
+_numbers: Final = itertools.count(1)
+
+
+@contextmanager
+def beginning(what: str) -> Iterator[None]:
+    """The check begins with `what`; without it, it could not run."""
+    try:
+        yield
+    except (Nonconforming, TimeoutError) as broken:
+        raise CouldNotRun(f"The check begins with {what}, and it did not: {broken}.") from None
+
+
+async def connected(
+    world: World, client: ClientUnderTest, *conversations: str, **config: Any
+) -> None:
+    """Begin with the socket serving, and these conversations open and subscribed."""
+    with beginning("a connected client"):
+        await client.start(world.config(**config))
+        for each in conversations:
+            await client.open(each)
+        await client.until("it is connected", served_by("websocket"))
+        await subscribed(world, *conversations)
+
+
+async def on_supabase(
+    world: World, client: ClientUnderTest, *conversations: str, **config: Any
+) -> None:
+    """Begin without a ChatEngine, with Supabase serving these conversations."""
+    with beginning("a client that Supabase serves"):
+        await client.start(world.config(chatengine=False, **config))
+        for each in conversations:
+            await client.open(each)
+        await _supabase_serves(world, client, *conversations)
+
+
+async def fallen_back(world: World, client: ClientUnderTest, *conversations: str) -> None:
+    """Take ChatEngine away from a connected client, and have Supabase serve it."""
+    world.take_down()
+    with beginning("a client that has fallen back to Supabase"):
+        await _supabase_serves(world, client, *conversations)
+
+
+async def _supabase_serves(world: World, client: ClientUnderTest, *conversations: str) -> None:
+    await client.until("Supabase serves", served_by("supabase"))
+    await until(lambda: world.hears_of(*conversations), Deadline(PATIENCE_S))
+
+
+async def subscribed(world: World, *conversations: str) -> None:
+    """Wait until exactly these are subscribed at ChatEngine; raises `TimeoutError`."""
+
+    async def look() -> bool:
+        return await world.subscriptions() == sorted(conversations)
+
+    await until(look, Deadline(PATIENCE_S))
+
+
+async def fence(
+    world: World, client: ClientUnderTest, conversation_id: str = ANNA, *, instance: str = "sales-1"
+) -> Snapshot:
+    """Write a message behind all that was sent, and return the first snapshot that shows it.
+
+    What was to come over the same path has come by then, or never will.
+    """
+    text = f"the fence, number {next(_numbers)}"
+    await world.write(text, conversation_id, instance=instance)
+    with beginning("a message that is shown after all the others (C-MSG-1)"):
+        return await client.until(
+            f"{text!r} shows", lambda snapshot: text in bodies(snapshot, conversation_id)
+        )
+
+
+def served_by(source: str) -> Any:
+    """Whether a source serves; the socket does not while it is not connected."""
+
+    def holds(snapshot: Snapshot) -> bool:
+        connection = snapshot.connection
+        up = connection.is_connected or source != "websocket"
+        return connection.source == source and up
+
+    return holds
+
+
+# Parts of a snapshot
+
+
+def bodies(snapshot: Snapshot, conversation_id: str = ANNA) -> list[str | None]:
+    """The texts of a conversation, newest first."""
+    return [each.body for each in snapshot.messages.get(conversation_id, ())]
+
+
+def found(snapshot: Snapshot, text: str, conversation_id: str = ANNA) -> Sequence[ShownMessage]:
+    """The messages of a conversation that have this text."""
+    return [each for each in snapshot.messages.get(conversation_id, ()) if each.body == text]
+
+
+def message(snapshot: Snapshot, text: str, conversation_id: str = ANNA) -> ShownMessage | None:
+    """The first of them, None where there is none."""
+    return next(iter(found(snapshot, text, conversation_id)), None)
+
+
+def status_of(snapshot: Snapshot, text: str, conversation_id: str = ANNA) -> str | None:
+    """Its status."""
+    shown = message(snapshot, text, conversation_id)
+    return None if shown is None else shown.status
+
+
+def entry(snapshot: Snapshot, conversation_id: str) -> Any:
+    """A conversation's line of the list, None where there is none."""
+    return next((each for each in snapshot.conversations if each.id == conversation_id), None)

@@ -1,0 +1,367 @@
+"""C-CONN: the connection comes, comes back, and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from itertools import pairwise
+from typing import Final
+
+import pytest
+
+from conformance.checks import shows
+from conformance.client.silence import is_left_alone
+from conformance.client.stages import (
+    beginning,
+    bodies,
+    connected,
+    fallen_back,
+    fence,
+    on_supabase,
+    served_by,
+)
+from conformance.deadlines import Deadline, until
+from conformance.outcomes import Nonconforming
+from conformance.targets.client import PATIENCE_S, SLACK_S, ClientUnderTest
+from conformance.targets.protocol import Snapshot
+from conformance.world import (
+    ANNA,
+    LOSSES,
+    Loss,
+    Refusals,
+    World,
+    WorldSettings,
+)
+
+CHANGE_S: Final = 1.0 + SLACK_S
+"""C-CONN-2."""
+
+RETURN_S: Final = 5.0 + SLACK_S
+"""C-CONN-3."""
+
+
+def connection(snapshot: Snapshot) -> dict[str, bool]:
+    """What C-CONN-2 is about."""
+    told = snapshot.connection
+    return {"isEnabled": told.is_enabled, "isConnected": told.is_connected}
+
+
+CONNECTED: Final = {"isEnabled": True, "isConnected": True}
+NOT_CONNECTED: Final = {"isEnabled": True, "isConnected": False}
+NOT_ENABLED: Final = {"isEnabled": False, "isConnected": False}
+
+
+@shows("C-CONN-1")
+async def test_connects_by_itself(world: World, client: ClientUnderTest) -> None:
+    """Connects by itself as soon as ChatEngine is configured and a token is there."""
+    await client.start(world.config(user_id="agent-7"))
+    await client.comes_to("the connection", connection, CONNECTED)
+    (agent,) = await world.agents()
+    seen = {"workspaceId": agent["workspaceId"], "userId": agent["userId"]}
+    if seen != {"workspaceId": "w-1", "userId": "agent-7"}:
+        raise Nonconforming(expected="the workspace and user of the configuration", seen=seen)
+
+
+@shows("C-CONN-1")
+async def test_without_configuration_no_attempt(world: World, client: ClientUnderTest) -> None:
+    """No configuration, no attempt: ChatEngine is not called at all."""
+    if client.claims("supabase"):
+        await on_supabase(world, client, ANNA)
+        await fence(world, client)
+    else:
+        await client.start(world.config(chatengine=False))
+        await client.comes_to("the connection", connection, NOT_ENABLED)
+    await client.stop()  # what was to be attempted has been, or never will be
+    if accepted := world.network.stats.accepted:
+        raise Nonconforming(expected="no connection to ChatEngine", seen=f"{accepted} connections")
+
+
+@shows("C-CONN-1")
+async def test_connects_once_it_is_configured(world: World, client: ClientUnderTest) -> None:
+    """As soon as ChatEngine is configured: at run time, too."""
+    client.needs("reconfigure")
+    await client.start(world.config(chatengine=False))
+    await client.configure(world.config())
+    await client.comes_to("the connection", connection, CONNECTED)
+
+
+@shows("C-CONN-2")
+async def test_enabled_and_connected_are_told_apart(world: World, client: ClientUnderTest) -> None:
+    """`isEnabled` and `isConnected` are told apart, and true within 1 s of a change."""
+    world.take_down()
+    await client.start(world.config())
+    await client.comes_to("before the connection", connection, NOT_CONNECTED, within_s=CHANGE_S)
+    world.bring_back()
+    with beginning("a connection (C-CONN-1)"):
+        await until(world.agents, Deadline(PATIENCE_S))
+    await client.comes_to("once connected", connection, CONNECTED, within_s=CHANGE_S)
+    world.take_down()
+    await client.comes_to("after the loss", connection, NOT_CONNECTED, within_s=CHANGE_S)
+
+
+@shows("C-CONN-2")
+async def test_enabled_follows_the_configuration(world: World, client: ClientUnderTest) -> None:
+    """`isEnabled` (configured) is true within 1 s of a change of the configuration."""
+    client.needs("reconfigure")
+    await connected(world, client)
+    await client.configure(world.config(chatengine=False))
+    await client.comes_to("without ChatEngine", connection, NOT_ENABLED, within_s=CHANGE_S)
+    await client.configure(world.config())
+    await client.until(
+        "isEnabled, once ChatEngine is configured again",
+        lambda snapshot: snapshot.connection.is_enabled,
+        within_s=CHANGE_S,
+        view=connection,
+    )
+
+
+@shows("C-CONN-3")
+@pytest.mark.parametrize("loss", LOSSES[:2])
+async def test_comes_back_after_a_loss(world: World, client: ClientUnderTest, loss: Loss) -> None:
+    """A lost connection comes back by itself."""
+    await connected(world, client, ANNA)
+    (before,) = await world.agents()
+    await world.lose(loss)
+    await _returns(world, client, before["sid"])
+
+
+@shows("C-CONN-3")
+@pytest.mark.parametrize("down_s", [0.5, 3.0])
+async def test_comes_back_within_five_seconds(
+    world: World, client: ClientUnderTest, down_s: float
+) -> None:
+    """Connected again within 5 s of the server's return, however long it was away."""
+    await connected(world, client, ANNA)
+    world.take_down()
+    await asyncio.sleep(down_s)
+    world.bring_back()
+    await client.until("connected again", served_by("websocket"), within_s=RETURN_S)
+    await _is_served(world, client)
+
+
+@shows("C-CONN-3")
+async def test_never_gives_up_and_backs_off(world: World, client: ClientUnderTest) -> None:
+    """It never gives up: backoff and jitter between attempts, and none is the last."""
+    await connected(world, client, ANNA, supabase=False)
+    refusals = await world.refuse_sockets(status=503)
+    await world.lose("rst")
+    moments = await _attempts(refusals, 10)
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
+    shown = ", ".join(f"{gap:.2f}" for gap in gaps)
+    if sum(gaps[-3:]) / 3 < 1.5 * gaps[0]:
+        raise Nonconforming(expected="pauses that grow (backoff)", seen=f"pauses of {shown} s")
+    late = gaps[-5:]
+    if max(late) - min(late) < _JITTER * max(late):
+        raise Nonconforming(expected="pauses that differ (jitter)", seen=f"pauses of {shown} s")
+    await world.admit_sockets()
+    await client.until("connected again", served_by("websocket"), within_s=RETURN_S)
+    await _is_served(world, client)
+
+
+@shows("C-CONN-3")
+async def test_comes_back_after_refusals(world: World, client: ClientUnderTest) -> None:
+    """For as long as it is configured: tokens that are refused for a while do not end it."""
+    await connected(world, client, ANNA)
+    refusals = await world.refuse_sockets(code="unauthorized")
+    await world.lose("rst")
+    with beginning("an attempt that is refused"):
+        await until(lambda: refusals.count, Deadline(PATIENCE_S))
+    await world.admit_sockets()
+    await client.until("connected again", served_by("websocket"))
+    await _is_served(world, client)
+
+
+@shows("C-CONN-4")
+@pytest.mark.parametrize("loss", LOSSES[2:])
+async def test_comes_back_after_a_disconnect_by_the_server(
+    world: World, client: ClientUnderTest, loss: Loss
+) -> None:
+    """A disconnect by the server is a lost connection too."""
+    await connected(world, client, ANNA)
+    (before,) = await world.agents()
+    await world.lose(loss)
+    await _returns(world, client, before["sid"])
+
+
+@shows("C-CONN-5")
+async def test_every_attempt_has_a_valid_token(world: World, client: ClientUnderTest) -> None:
+    """Every attempt carries a token valid at that moment: the first one's life is over."""
+    await connected(world, client, ANNA, token_life_s=3)
+    world.take_down()
+    await asyncio.sleep(3.1)  # the life of the first token
+    world.bring_back()
+    refused = world.frames("^44", "to_client")  # CONNECT_ERROR
+    await client.until("connected again", served_by("websocket"))
+    if refused.count:
+        raise Nonconforming(
+            expected="no attempt with a token that is over",
+            seen=f"{refused.count} refused attempts",
+            history=world.journal.tail(),
+        )
+
+
+@shows("C-CONN-6")
+@pytest.mark.parametrize("code", ["unauthorized", "forbidden"])
+async def test_a_refused_token_is_not_hammered(
+    world: World, client: ClientUnderTest, code: str
+) -> None:
+    """At most one CONNECT a second."""
+    refusals = await world.refuse_sockets(code=code)
+    await client.start(world.config())
+    moments = await _moments(refusals, within_s=3.5)
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
+    if any(gap < _SECOND for gap in gaps):
+        raise Nonconforming(
+            expected="at most one CONNECT a second",
+            seen=f"{len(moments)} in 3.5 s, pauses of " + ", ".join(f"{gap:.2f}" for gap in gaps),
+            history=world.journal.tail(),
+        )
+
+
+@shows("C-CONN-6")
+async def test_the_state_says_why(world: World, client: ClientUnderTest) -> None:
+    """A token that is refused: the state says why."""
+    await client.start(world.config(is_trusted=False))
+    await client.until(
+        "the state `unauthorized`, and the reason in `lastError`",
+        lambda s: s.connection.state == "unauthorized" and bool(s.connection.last_error),
+        view=lambda snapshot: snapshot.connection,
+    )
+
+
+# C-CONN-7: wherever it is stopped
+
+
+async def serving(world: World, client: ClientUnderTest) -> None:
+    """The socket serves."""
+    await connected(world, client, ANNA)
+
+
+async def between_attempts(world: World, client: ClientUnderTest) -> None:
+    """The socket is lost, and every attempt fails."""
+    await connected(world, client, ANNA)
+    world.take_down()
+    refused = world.network.stats.refused
+    with beginning("attempts to reconnect"):
+        await until(lambda: world.network.stats.refused > refused + 1, Deadline(PATIENCE_S))
+
+
+async def shaking_hands(world: World, client: ClientUnderTest) -> None:
+    """The server takes the connection, and says nothing."""
+    world.network.half_open("to_client", new=True)
+    await client.start(world.config())
+    with beginning("an attempt to connect"):
+        await until(lambda: world.network.connections, Deadline(PATIENCE_S))
+
+
+async def on_the_fallback(world: World, client: ClientUnderTest) -> None:
+    """Supabase serves."""
+    client.needs("supabase")
+    await connected(world, client, ANNA)
+    await fallen_back(world, client, ANNA)
+
+
+@shows("C-CONN-7")
+@pytest.mark.parametrize("state", [serving, between_attempts, shaking_hands, on_the_fallback])
+async def test_after_stop_there_is_nothing(
+    world: World,
+    client: ClientUnderTest,
+    state: Callable[[World, ClientUnderTest], Awaitable[None]],
+) -> None:
+    """After stop: no socket, no timer, no traffic."""
+    await state(world, client)
+    await client.stop()
+    await is_left_alone(world)
+
+
+@shows("C-CONN-8")
+@pytest.mark.parametrize(
+    "world",
+    [
+        WorldSettings(ping_interval_ms=300, ping_timeout_ms=200),
+        WorldSettings(ping_interval_ms=1500, ping_timeout_ms=500),
+    ],
+    indirect=True,
+    ids=["0.5 s", "2 s"],
+)
+async def test_a_half_open_connection_is_noticed(world: World, client: ClientUnderTest) -> None:
+    """A half-open connection is noticed within pingInterval + pingTimeout."""
+    await connected(world, client, ANNA)
+    world.fall_silent()
+    heartbeat_s = world.settings.ping_interval_ms / 1e3 + world.settings.ping_timeout_ms / 1e3
+    await client.comes_to(
+        "the connection", connection, NOT_CONNECTED, within_s=heartbeat_s + SLACK_S
+    )
+
+
+# how
+
+
+_SECOND: Final = 0.95
+"""A second as it is seen here: what left a second apart may arrive a little closer."""
+
+_JITTER: Final = 0.02
+"""Of a pause: jitter is ten times as much at least, what a timer and we add a fifth of it."""
+
+_FINE_S: Final = 0.002
+"""Between two looks where the moment matters."""
+
+_BURST_S: Final = 0.03
+"""One attempt may try two transports, right after each other; backoff begins far above it."""
+
+
+async def _returns(world: World, client: ClientUnderTest, before: str) -> None:
+    """The client has another connection than before, and what is written shows."""
+
+    async def is_new() -> bool:
+        return any(agent["sid"] != before for agent in await world.agents())
+
+    try:
+        await until(is_new, Deadline(RETURN_S))
+    except TimeoutError:
+        await client.look()
+        raise client.broken("another connection within 5 s", connection) from None
+    await _is_served(world, client)
+
+
+async def _is_served(world: World, client: ClientUnderTest) -> None:
+    await client.until("connected again", served_by("websocket"), within_s=CHANGE_S)
+    text = "once it was connected again"
+    await world.write(text)
+    await client.until("it is served again", lambda snapshot: text in bodies(snapshot), view=bodies)
+
+
+async def _attempts(refusals: Refusals, number: int) -> list[float]:
+    """When the next attempts came; raises `Nonconforming` where one does not come in time."""
+    moments = [await _next(refusals, 0)]
+    while len(moments) < number:
+        now_s = await _next(refusals, len(moments))
+        if now_s - moments[-1] > _BURST_S:
+            moments.append(now_s)
+    return moments
+
+
+async def _next(refusals: Refusals, seen_before: int) -> float:
+    """When the next attempt came."""
+    seen = refusals.count
+    try:
+        await until(lambda: refusals.count > seen, Deadline(RETURN_S), pause_s=_FINE_S)
+    except TimeoutError:
+        told = f"none after {seen_before} attempts"
+        raise Nonconforming(expected="another attempt within 5 s", seen=told) from None
+    return time.monotonic()
+
+
+async def _moments(refusals: Refusals, *, within_s: float) -> list[float]:
+    """When attempts came, in so many seconds from the first."""
+    with beginning("an attempt to connect (C-CONN-1)"):
+        await until(lambda: refusals.count, Deadline(PATIENCE_S), pause_s=_FINE_S)
+    deadline, moments = Deadline(within_s), [time.monotonic()]
+    seen = refusals.count
+    while not deadline.is_over:
+        if refusals.count > seen:
+            moments += [time.monotonic()] * (refusals.count - seen)
+            seen = refusals.count
+        await asyncio.sleep(_FINE_S)
+    return moments
