@@ -78,7 +78,7 @@ async def test_c_cnv_2_a_message_without_text_has_its_kind_for_a_preview(world: 
             "type": "file",
             "content": "",
             "status": "delivered",
-            "createdAt": from_ms(NOW_MS + 60_000),
+            "createdAt": from_ms(int(time.time() * 1000) + 60_000),
         }
         await world.push(events.MESSAGE, told)
         await until(lambda: entry(client, JID).preview == "[document]")
