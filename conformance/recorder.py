@@ -98,6 +98,8 @@ class Recorder:
         """A fault of pytest or of a plugin ends the run."""
         self._aborted = f"a fault of the harness: {str(excrepr).splitlines()[-1]}"
 
+    # First of all: where checks are shared, the workers that have to end may take 10 s about it.
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Judge, write, and end with the verdict's exit code."""
         self._verdict = self._conclude()

@@ -175,6 +175,8 @@ def _sentence(
         case ExitCode.NONCONFORMING:
             also = f"; {len(unrun)} could not be tried" if unrun else ""
             return f"Not kept: {', '.join(fails)} ({len(fails)} of {all_of_them}){also}."
+        case ExitCode.COULD_NOT_RUN if not unrun and aborted:
+            return f"The run ended before its time: {aborted.rstrip('.')}."
         case ExitCode.COULD_NOT_RUN:
             why = f": {aborted.rstrip('.')}" if aborted else f": {', '.join(unrun)}"
             return f"{len(unrun)} of {all_of_them} could not be tried{why}."
@@ -182,7 +184,7 @@ def _sentence(
             return f"The run was interrupted; {len(unrun)} of {all_of_them} had not been tried."
         case ExitCode.STALE:
             return f"The list of what is known to fail is stale: {' '.join(stale)}"
-    return f"{_kept(findings)} of {all_of_them}."
+    return f"Of {all_of_them}: {_kept(findings)}."
 
 
 def _kept(findings: tuple[Finding, ...]) -> str:

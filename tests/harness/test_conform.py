@@ -1,0 +1,42 @@
+"""`chatengine-harness conform` as a person uses it."""
+
+import pytest
+
+from tests.processes import Ended, run_program
+
+
+async def conform(*arguments: str) -> Ended:
+    """Run `chatengine-harness conform` to its end."""
+    return await run_program("harness", "conform", *arguments)
+
+
+@pytest.mark.parametrize("side", ["server", "client"])
+async def test_help_has_an_example_and_every_exit_code(side: str) -> None:
+    """`--help` teaches: what to type, and what a run ends with."""
+    told = await conform(side, "--help")
+    assert told.code == 0
+    assert f"chatengine-harness conform {side} --{side}-cmd" in told.out
+    assert "Exit codes: 0 conforms, 1 does not, 2 usage, 3 could not run" in told.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("server", "--only", "S-SUB-9"), "The contract has no requirement S-SUB-9"),
+        (("server", "--only", "C-SUB-1"), "C-SUB-1 is a client's, and no client is tried."),
+        (("client", "--client-cmd", "node '"), "The client's command cannot be read"),
+        (
+            ("server", "--url", "http://x", "--cmd", "y"),
+            "A server is tried at a URL or by a command, not both.",
+        ),
+        (("server", "--known-failing", "none.yaml"), "none.yaml cannot be read"),
+    ],
+)
+async def test_a_mistake_is_one_sentence_and_exit_code_2(
+    arguments: tuple[str, ...], sentence: str
+) -> None:
+    """Nothing is started for what cannot be run."""
+    told = await conform(*arguments)
+    assert told.code == 2
+    assert sentence in told.err
+    assert "Traceback" not in told.out + told.err
