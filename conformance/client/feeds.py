@@ -55,6 +55,12 @@ class Feed(Protocol):
     async def tell(self, told: Told) -> None:
         """Tell of a new message."""
 
+    async def tell_again(self, told: Told) -> None:
+        """Tell of it once more, with nothing new."""
+
+    async def tell_behind(self, told: Told, status: str) -> None:
+        """Tell of it once more, with a status that is behind."""
+
     async def tell_status(self, told: Told, status: str) -> None:
         """Tell of a message's status."""
 
@@ -81,6 +87,14 @@ class SocketFeed:
         told = _now(told)
         await self.world.push(events.MESSAGE, payload(told), told.conversation_id)
         _entered(self.world, told, self.id_of(told))
+
+    async def tell_again(self, told: Told) -> None:
+        """Push it once more."""
+        await self.tell(told)
+
+    async def tell_behind(self, told: Told, status: str) -> None:
+        """Push it once more."""
+        await self.tell(replace(told, status=status))
 
     async def tell_status(self, told: Told, status: str) -> None:
         """Push it to the conversation's subscribers, by the message's id."""
@@ -113,6 +127,15 @@ class RealtimeFeed:
         told = _now(told)
         self.world.supabase.database.insert("messages", [row(told)])
         _entered(self.world, told, self.id_of(told))
+
+    async def tell_again(self, told: Told) -> None:
+        """Update its row with what it has."""
+        key = (self.id_of(told),)
+        self.world.supabase.database.update_row("messages", key, {"body": told.text})
+
+    async def tell_behind(self, told: Told, status: str) -> None:
+        """Update its row."""
+        await self.tell_status(told, status)
 
     async def tell_status(self, told: Told, status: str) -> None:
         """Update its row."""
