@@ -92,23 +92,49 @@ def _new_load(environment: Environment) -> Load:
 
 def _follow(environment: Environment, lead: Lead, load: Load | None) -> None:
     """In the leading process: begin, end and judge each run."""
-    headless = environment.parsed_options is not None and environment.parsed_options.headless
-    if headless:
-        try:
-            lead.claim(_check(environment, load))
-        except OptionError as error:
-            _exit(error, _USAGE)
-        except (preflight.PreflightError, ReportError) as error:
-            _exit(error, COULD_NOT_RUN)
-    progress = Progress(environment, lead)
-    files: dict[str, Path] = {}
+    leading = _Leading(environment, lead, load)
     add_pages(environment, lead)
+    hooks = environment.events
+    hooks.test_start.add_listener(leading.begin)
+    hooks.spawning_complete.add_listener(lambda **_: lead.spawned())
+    hooks.test_stopping.add_listener(lambda **_: lead.finish())
+    hooks.test_stop.add_listener(leading.conclude)
+    hooks.quitting.add_listener(leading.quitting)
+    hooks.quit.add_listener(leading.last_word)
 
-    def begin(**_: Any) -> None:
+
+class _Leading:
+    """What Locust's events mean to a run, in the process that leads it.
+
+    Without a web page its options are checked, and its folder claimed, before anything begins: what
+    is wrong with them ends the process.
+    """
+
+    def __init__(self, environment: Environment, lead: Lead, load: Load | None) -> None:
+        options = environment.parsed_options
+        self._environment = environment
+        self._lead = lead
+        self._load = load
+        self._headless = options is not None and options.headless
+        self._files: dict[str, Path] = {}
+        if self._headless:
+            try:
+                lead.claim(_check(environment, load))
+            except OptionError as error:
+                _exit(error, _USAGE)
+            except (preflight.PreflightError, ReportError) as error:
+                _exit(error, COULD_NOT_RUN)
+        self._progress = Progress(environment, lead)
+
+    def begin(self, **_: Any) -> None:
+        """A run begins, or is refused."""
+        environment, lead = self._environment, self._lead
         try:
             # The form of the web UI may have changed any option since the last run.
-            options = _options(environment) if headless else _check(environment, load)
-            if not headless:
+            if self._headless:
+                options = _options(environment)
+            else:
+                options = _check(environment, self._load)
                 lead.claim(options)
         except (OptionError, preflight.PreflightError, ReportError) as error:
             _log.error("%s", error)
@@ -117,42 +143,36 @@ def _follow(environment: Environment, lead: Lead, load: Load | None) -> None:
             environment.process_exit_code = _USAGE if usage else COULD_NOT_RUN
             raise gevent.GreenletExit from None  # of the greenlet that would start users now
         lead.begin(options)
-        progress.begin()
+        self._progress.begin()
 
-    def conclude(**_: Any) -> None:
-        progress.end()
+    def conclude(self, **_: Any) -> None:
+        """A run is over: its reports, and the exit code."""
+        self._progress.end()
+        environment, lead = self._environment, self._lead
         if lead.record is None or lead.concluded:
             return
         environment.process_exit_code = EXIT_CODES[lead.record.verdict]
         try:
-            files.update(lead.conclude())
+            self._files.update(lead.conclude())
         except ReportError as error:
-            files.clear()
+            self._files.clear()
             _log.error("%s", error)
             environment.process_exit_code = COULD_NOT_RUN
-        if not headless:
-            print_summary(lead.record, files)
-        if headless and isinstance(environment.runner, MasterRunner):
+        if not self._headless:
+            print_summary(lead.record, self._files)
+        if self._headless and isinstance(environment.runner, MasterRunner):
             gevent.spawn(environment.runner.quit)  # Locust only stops when its last worker is gone
 
-    def quitting(**_: Any) -> None:
-        # Ctrl-C and SIGTERM come here with the run still on, and its exit code is decided next.
+    def quitting(self, **_: Any) -> None:
+        """Ctrl-C or SIGTERM: the run is still on, and its exit code is decided next."""
         signal.signal(signal.SIGINT, _at_once)
-        if environment.runner is not None:
-            environment.runner.stop()
+        if self._environment.runner is not None:
+            self._environment.runner.stop()
 
-    def quit_(**_: Any) -> None:
-        # The last word, below Locust's own tables.
-        if headless and lead.record is not None:
-            print_summary(lead.record, files)
-
-    hooks = environment.events
-    hooks.test_start.add_listener(begin)
-    hooks.spawning_complete.add_listener(lambda **_: lead.spawned())
-    hooks.test_stopping.add_listener(lambda **_: lead.finish())
-    hooks.test_stop.add_listener(conclude)
-    hooks.quitting.add_listener(quitting)
-    hooks.quit.add_listener(quit_)
+    def last_word(self, **_: Any) -> None:
+        """The summary, below Locust's own tables."""
+        if self._headless and self._lead.record is not None:
+            print_summary(self._lead.record, self._files)
 
 
 def _work(environment: Environment, load: Load) -> None:

@@ -47,10 +47,8 @@ def version() -> str:
 
 def build(outcome: Outcome) -> report.RunRecord:
     """The record of a run, judged by its thresholds."""
-    ledger, tally = outcome.ledger, outcome.tally
+    ledger = outcome.ledger
     latency = _merged(second.latency for second in ledger.seconds.values())
-    # A generator that is late while it only connects spoils no delivery.
-    busy = [each for each in ledger.seconds.values() if each.received or each.published]
     record = report.RunRecord(
         version=version(),
         started=report.moment(outcome.started),
@@ -67,24 +65,8 @@ def build(outcome: Outcome) -> report.RunRecord:
         subscribe_ms=report.Percentiles.of(ledger.subscribe),
         reconnect_ms=report.Percentiles.of(ledger.reconnect),
         reconnects=ledger.reconnects,
-        publishing=report.Publishing(
-            scheduled=ledger.publishing.scheduled,
-            accepted=ledger.publishing.accepted,
-            refused=ledger.publishing.refused,
-            unknown=ledger.publishing.unknown,
-            asked_s=outcome.options.publish_seconds or None,
-            lasted_s=outcome.published_s,
-        ),
-        deliveries=report.Deliveries(
-            expected=tally.expected,
-            received=tally.received,
-            lost=tally.lost,
-            duplicates=tally.duplicates,
-            out_of_order=tally.out_of_order,
-            missed_while_disconnected=tally.missed,
-            unexpected=ledger.unexpected,
-            other_workspace=ledger.leaked,
-        ),
+        publishing=_publishing(outcome),
+        deliveries=_deliveries(ledger, outcome.tally),
         conversation_events=ledger.conversations,
         latency_ms=report.Percentiles.of(latency),
         publisher_lag_ms=report.Percentiles.of(ledger.publisher_lag),
@@ -94,14 +76,7 @@ def build(outcome: Outcome) -> report.RunRecord:
             max_offset_error_ms=outcome.clock_error_us / 1000 if outcome.hosts > 1 else None,
             negative_latencies=ledger.negative,
         ),
-        generator=report.Generator(
-            loop_lag_ms=report.Percentiles.of(ledger.loop_lag),
-            intervals=math.ceil(sum(second.watched_us for second in busy) / SECOND_US),
-            late_intervals=sum(second.late_us > 0 for second in busy),
-            late_ms=sum(second.late_us for second in busy) / 1000,
-            silent_workers=outcome.silent,
-            workers=max(1, outcome.workers),
-        ),
+        generator=_generator(outcome),
         series=list(_series(outcome)),
         histograms=report.Histograms(
             latency_us=latency.pairs(),
@@ -111,6 +86,45 @@ def build(outcome: Outcome) -> report.RunRecord:
         errors=report.ErrorCount.ranked(_errors(ledger)),
     )
     return judged(record, outcome.options.limits)
+
+
+def _publishing(outcome: Outcome) -> report.Publishing:
+    posts = outcome.ledger.publishing
+    return report.Publishing(
+        scheduled=posts.scheduled,
+        accepted=posts.accepted,
+        refused=posts.refused,
+        unknown=posts.unknown,
+        asked_s=outcome.options.publish_seconds or None,
+        lasted_s=outcome.published_s,
+    )
+
+
+def _deliveries(ledger: Ledger, tally: Tally) -> report.Deliveries:
+    return report.Deliveries(
+        expected=tally.expected,
+        received=tally.received,
+        lost=tally.lost,
+        duplicates=tally.duplicates,
+        out_of_order=tally.out_of_order,
+        missed_while_disconnected=tally.missed,
+        unexpected=ledger.unexpected,
+        other_workspace=ledger.leaked,
+    )
+
+
+def _generator(outcome: Outcome) -> report.Generator:
+    # A generator that is late while it only connects spoils no delivery.
+    seconds = outcome.ledger.seconds.values()
+    busy = [second for second in seconds if second.received or second.published]
+    return report.Generator(
+        loop_lag_ms=report.Percentiles.of(outcome.ledger.loop_lag),
+        intervals=math.ceil(sum(second.watched_us for second in busy) / SECOND_US),
+        late_intervals=sum(second.late_us > 0 for second in busy),
+        late_ms=sum(second.late_us for second in busy) / 1000,
+        silent_workers=outcome.silent,
+        workers=max(1, outcome.workers),
+    )
 
 
 def _configuration(outcome: Outcome) -> dict[str, Any]:
