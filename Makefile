@@ -31,7 +31,7 @@ format: $(VENV)/.installed-dev ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed ## Side by side with the peers (installs them)
+bench: $(VENV)/.installed-dev ## Side by side with the peers (installs them)
 	$(BIN)/python -m benchmarks
 
 clean: ## Forget the environment and all output

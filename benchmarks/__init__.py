@@ -1,10 +1,11 @@
-"""Side by side with the peers: what a delivered event, an idle subscriber and a connect cost.
+"""What things cost, side by side with the peers that do the same.
 
-`python -m benchmarks` (or `make bench`) runs it; docs/benchmarks.md says how to read it.
+`python -m benchmarks` (or `make bench`) runs it; docs/benchmarks.md says how to read it. A folder
+for each section, whose `section.run` measures it; what they share:
 
-- `scenario`: how much of what, and the messages themselves
-- `talk`, `receivers/`, `servers/`, `peers/`: the measured programs, and what they are told
-- `contenders`: who takes part, and the installation of the peers
-- `processes`, `measuring`: starting the programs, and reading their processor time and memory
-- `figures`, `table`: medians, ratios and goals; the table and the file
+- `section`: what a section is given, and what it gives back
+- `talk`, `peers/`: the measured programs, and what they are told
+- `processes`, `node`: starting the programs, and reading their processor time and memory
+- `flow`, `pairs`: messages on a schedule, and what a fake and its client cost meanwhile
+- `figures`, `table`: medians, ratios and goals; the tables
 """

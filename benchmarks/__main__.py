@@ -1,126 +1,153 @@
-"""`python -m benchmarks`: run everything, print the table, write the file.
+"""`python -m benchmarks`: run the sections, print their tables and the verdict, write the file.
 
-Exit codes: 0 all goals hold, 1 one does not, 2 usage, 3 could not run, 130 interrupted.
+Exit codes: 0 all goals hold, 1 one does not, 2 usage, 3 something could not run, 130 interrupted.
 """
 
 import argparse
 import os
 import platform
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks.contenders import RECEIVERS, SERVERS, install_peers
-from benchmarks.figures import Figures, Goal, Round, figures, goals
-from benchmarks.measuring import idle, traffic
-from benchmarks.processes import CouldNotRun, cpus
-from benchmarks.scenario import Scenario
-from benchmarks.table import print_result
-from fakes.serving import raise_open_file_limit
+from benchmarks.client import section as client
+from benchmarks.compression import section as compression
+from benchmarks.core import section as core
+from benchmarks.engine import section as engine
+from benchmarks.engine.scenario import Scenario
+from benchmarks.processes import CouldNotRun, pin_driver
+from benchmarks.proxy import section as proxy
+from benchmarks.results import COULD_NOT_RUN, Results
+from benchmarks.section import Context, Section
+from benchmarks.supabase import section as supabase
+from benchmarks.switching import section as switching
+from benchmarks.table import print_verdict
 from reports.files import ReportError, write_file
 
-_FAILED: Final = 1
-_COULD_NOT_RUN: Final = 3
 _INTERRUPTED: Final = 130
-_SPARE_FILES: Final = 200
 
-progress = Console(stderr=True)
+_SECTIONS: Final[dict[str, Section]] = {
+    "engine": partial(engine.run, Scenario()),
+    "client": client.run,
+    "supabase": supabase.run,
+    "switching": switching.run,
+    "compression": compression.run,
+    "core": core.run,
+    "proxy": proxy.run,
+}
+
+_messages = Console(stderr=True)
+_results = Console()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit code."""
     options = _parser().parse_args(arguments)
-    given = {name: value for name, value in vars(options).items() if name != "out"}
-    scenario = Scenario(**given)
+    scenario = Scenario(**{name: getattr(options, name) for name in _MOST})
+    sections = _SECTIONS | {"engine": partial(engine.run, scenario)}
+    wanted = {name: sections[name] for name in _SECTIONS if name in (options.only or _SECTIONS)}
     out = Path(options.out)
     try:
-        rounds = list(_rounds(scenario, out))
-        contenders, reached = figures(rounds), goals(rounds)
-        document = _document(scenario, contenders, reached, rounds)
+        results = _measure(wanted, scenario.rounds, _log_in(out))
+        document = results.document(_environment())
         write_file(out / "bench.json", msgspec.json.format(msgspec.json.encode(document)))
     except (CouldNotRun, ReportError) as error:
-        progress.print(str(error), style="red", markup=False, highlight=False)
-        return _COULD_NOT_RUN
+        _complain(str(error))
+        return COULD_NOT_RUN
     except KeyboardInterrupt:
-        progress.print("interrupted")
+        _messages.print("interrupted")
         return _INTERRUPTED
-    print_result(scenario, contenders, reached, Console())
-    return 0 if all(goal.ok for goal in reached) else _FAILED
+    for outcome in results.outcomes.values():
+        _results.print(outcome.table)
+    print_verdict(results.goals, _results)
+    for name, why in results.could_not_run.items():
+        _complain(f"{name} could not run: {why}")
+    return results.exit_code
 
 
-def _rounds(scenario: Scenario, out: Path) -> Iterator[Round]:
-    """Measure every contender once in each round, so that a machine's moods meet all of them."""
-    _check(scenario)
-    install_peers()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CouldNotRun(f"{out} cannot be made: {error.strerror}") from None
-    log = out / "programs.log"
-    os.sched_setaffinity(0, {cpus()[2]})
-    for number in range(1, scenario.rounds + 1):
-        measured = Round()
-        with progress.status("") as status:
-            label = f"round {number} of {scenario.rounds}: "
-            for name in RECEIVERS:
-                status.update(label + f"{name} receives")
-                measured.receiving[name] = traffic("ours", name, scenario, log)
-            measured.sending["ours"] = measured.receiving["ours"]
-            for name in [name for name in SERVERS if name != "ours"]:
-                status.update(label + f"{name} sends")
-                measured.sending[name] = traffic(name, "ours", scenario, log)
-            for name in RECEIVERS:
-                status.update(label + f"{name} connects and waits")
-                measured.idle[name] = idle(name, scenario, log)
-        progress.print(f"round {number} of {scenario.rounds} is done")
-        yield measured
-
-
-def _check(scenario: Scenario) -> None:
-    """Say what this machine lacks; raises `CouldNotRun`."""
+def _log_in(folder: Path) -> Path:
+    """Where the programs write; raises `CouldNotRun`."""
     if sys.platform != "linux":
         raise CouldNotRun("the benchmark reads processor time and memory as Linux tells them")
-    needed = max(scenario.idle, scenario.subscribers) + _SPARE_FILES
-    if raise_open_file_limit() < needed:
-        raise CouldNotRun(f"{needed} open files are needed; raise the limit with ulimit -n")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CouldNotRun(f"{folder} cannot be made: {error.strerror}") from None
+    return folder / "programs.log"
 
 
-def _document(
-    scenario: Scenario,
-    contenders: dict[str, Figures],
-    reached: list[Goal],
-    rounds: list[Round],
-) -> dict[str, Any]:
-    node = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True)
-    packages = ("locust", "python-socketio", "picows", "uvloop", "aiohttp")
+def _measure(sections: Mapping[str, Section], rounds: int, log: Path) -> Results:
+    """Run one section after the other; raises nothing but KeyboardInterrupt."""
+    pin_driver()
+    results = Results()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=_messages, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        for number, (name, section) in enumerate(sections.items(), 1):
+            label = f"{number} of {len(sections)}, {name}"
+
+            def step(what: str, label: str = label) -> None:
+                progress.update(task, description=f"{label}: {what}")
+
+            try:
+                results.outcomes[name] = section(Context(rounds, log, step))
+            except CouldNotRun as error:
+                results.could_not_run[name] = str(error)
+            progress.print(f"{label}: done")
+    return results
+
+
+def _complain(sentence: str) -> None:
+    _messages.print(sentence, style="red", markup=False, highlight=False)
+
+
+def _environment() -> dict[str, Any]:
+    packages = ("locust", "python-socketio", "picows", "uvloop", "aiohttp", "realtime")
     return {
-        **contenders,
-        "goals": [{**msgspec.to_builtins(goal), "ok": goal.ok} for goal in reached],
-        "ok": all(goal.ok for goal in reached),
-        "scenario": scenario,
-        "environment": {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "cpus": os.cpu_count(),
-            "platform": platform.platform(),
-            "python": platform.python_version(),
-            "node": node.stdout.strip(),
-            **{name: version(name) for name in packages},
-        },
-        "rounds": rounds,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpus": os.cpu_count(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "node": _node_version(),
+        **{name: _version(name) for name in packages},
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _node_version() -> str | None:
+    if shutil.which("node") is None:
+        return None
+    asked = subprocess.run(["node", "--version"], check=False, capture_output=True, text=True)
+    return asked.stdout.strip()
 
 
 def _parser() -> argparse.ArgumentParser:
     usual = Scenario()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--out", default="out/bench", help="folder of bench.json and the log")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=list(_SECTIONS),
+        metavar="SECTION",
+        help=f"one section, or more when repeated: {', '.join(_SECTIONS)}",
+    )
     for name, most in _MOST.items():
         default = getattr(usual, name)
         parser.add_argument(
@@ -128,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
             type=_between(type(default), most),
             default=default,
             metavar="N",
-            help=f"default {default:g}",
+            help=f"of {'every section' if name == 'rounds' else 'engine'}, default {default:g}",
         )
     return parser
 

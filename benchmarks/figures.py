@@ -1,95 +1,69 @@
-"""From the rounds to figures: medians, ratios of what ran side by side, and whether goals hold."""
+"""From rounds to figures: medians, ratios of what ran side by side, and whether goals hold."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
-from typing import Final
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 
-from benchmarks.measuring import Idle, Traffic
+__all__ = ["Bound", "Goal", "median_of", "medians", "ratios"]
 
-__all__ = ["Figures", "Goal", "Round", "figures", "goals"]
+T = TypeVar("T", bound=Struct)
+R = TypeVar("R")
 
-
-class Round(Struct):
-    """What one round measured, by contender: receivers and servers under traffic, receivers idle.
-
-    Receivers stand against our server, servers against our receiver; ours against ours is both.
-    """
-
-    receiving: dict[str, Traffic] = {}
-    sending: dict[str, Traffic] = {}
-    idle: dict[str, Idle] = {}
-
-
-class Figures(Struct, omit_defaults=True):
-    """One contender's medians; absent is what it has no part in."""
-
-    receive_us: float | None = None
-    send_us: float | None = None
-    idle_kib: float | None = None
-    connects_per_s: float | None = None
-    offered_per_s: float | None = None
-    delivered_per_s: float | None = None
+Bound = Literal["at most", "at least"]
 
 
 class Goal(Struct, frozen=True):
-    """A promise of the project: `actual` may be `limit` at most."""
+    """A promise of the project: `actual` may be `limit` at most, or at least."""
 
     name: str
     actual: float
     limit: float
     rounds: list[float]
+    bound: Bound = "at most"
 
     @property
     def ok(self) -> bool:
         """Whether it holds."""
-        return self.actual <= self.limit
+        return self.actual <= self.limit if self.bound == "at most" else self.actual >= self.limit
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        limit: float,
+        rounds: Sequence[R],
+        read: Callable[[R], float],
+        *,
+        bound: Bound = "at most",
+        judge: Callable[[list[float]], float] = median,
+    ) -> "Goal":
+        """The goal about what `read` finds in each round, taken together by `judge`."""
+        seen = [round(read(each), 4) for each in rounds]
+        return cls(name, round(judge(seen), 4), round(limit, 4), seen, bound)
 
 
-def figures(rounds: Iterable[Round]) -> dict[str, Figures]:
-    """Each contender's medians over the rounds."""
-    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for each in rounds:
-        for name, received in each.receiving.items():
-            for field in ("receive_us", "offered_per_s", "delivered_per_s"):
-                values[name][field].append(getattr(received, field))
-        for name, sent in each.sending.items():
-            values[name]["send_us"].append(sent.send_us)
-        for name, still in each.idle.items():
-            values[name]["connects_per_s"].append(still.connects_per_s)
-            values[name]["idle_kib"].append(still.idle_kib)
+def median_of(found: Sequence[T]) -> T:
+    """One struct of the medians, field by field; all fields are numbers."""
+    kind = type(found[0])
+    names = kind.__struct_fields__
+    return kind(*(median(getattr(each, name) for each in found) for name in names))
+
+
+def medians(rounds: Sequence[Mapping[str, T]]) -> dict[str, T]:
+    """Each contender's medians over the rounds, every one of which has them all."""
+    return {name: median_of([each[name] for each in rounds]) for name in rounds[0]}
+
+
+def ratios(
+    rounds: Sequence[Mapping[str, T]], to: str, read: Callable[[T], float]
+) -> dict[str, float]:
+    """How each contender stands to the one named `to`: the median of the ratios of the rounds.
+
+    Within a round all ran close together, and shared the machine's mood.
+    """
     return {
-        name: Figures(**{field: round(median(seen), 2) for field, seen in fields.items()})
-        for name, fields in values.items()
+        name: round(median(read(each[name]) / read(each[to]) for each in rounds), 3)
+        for name in rounds[0]
     }
-
-
-_GOALS: Final[tuple[tuple[str, float, Callable[[Round], float]], ...]] = (
-    (
-        "receiving: ours / Locust's SocketIOUser",
-        1 / 15,
-        lambda r: r.receiving["ours"].receive_us / r.receiving["locust_contrib"].receive_us,
-    ),
-    (
-        "receiving: ours / Node's client",
-        1 / 2,
-        lambda r: r.receiving["ours"].receive_us / r.receiving["node"].receive_us,
-    ),
-    (
-        "sending: ours / Node's server",
-        0.8,
-        lambda r: r.sending["ours"].send_us / r.sending["node"].send_us,
-    ),
-    ("KiB for each idle subscriber of ours", 50.0, lambda r: r.idle["ours"].idle_kib),
-)
-
-
-def goals(rounds: Iterable[Round]) -> list[Goal]:
-    """Each goal by the median of its rounds: what ran close together shared the machine's mood."""
-    found = []
-    for name, limit, of in _GOALS:
-        seen = [round(of(each), 4) for each in rounds]
-        found.append(Goal(name, median(seen), round(limit, 4), seen))
-    return found

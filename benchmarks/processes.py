@@ -4,6 +4,7 @@ import os
 import re
 import select
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,13 +15,14 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-__all__ = ["CouldNotRun", "Program", "cpus"]
+__all__ = ["CouldNotRun", "Program", "cpus", "module", "pin_driver"]
 
 T = TypeVar("T", bound=Struct)
 
 _END_S: Final = 5.0
 _ANSWER_S: Final = 60.0  # Locust's SocketIOUser, saturated, takes seconds to look at its stdin
 _ROOT: Final = Path(__file__).parents[1]
+_CPUS: Final = sorted(os.sched_getaffinity(0))  # before the driver pins itself to one of them
 
 
 class CouldNotRun(Exception):
@@ -107,9 +109,18 @@ class Program:
 
 def cpus() -> tuple[int, int, int]:
     """The processors for the server, the receiver and the driver, as different as there are."""
-    available = sorted(os.sched_getaffinity(0))
     # With two, the driver shares the server's: of 10,000 deliveries a second it does 20 writes.
-    return available[0], available[1 % len(available)], available[2 % len(available)]
+    return _CPUS[0], _CPUS[1 % len(_CPUS)], _CPUS[2 % len(_CPUS)]
+
+
+def pin_driver() -> None:
+    """Keep this process off the processors of those that it measures."""
+    os.sched_setaffinity(0, {cpus()[2]})
+
+
+def module(name: str) -> list[str]:
+    """The command that runs a Python module."""
+    return [sys.executable, "-m", name]
 
 
 @contextmanager

@@ -1,61 +1,146 @@
-"""From measurements to figures and goals; the measuring itself is `make bench`."""
+"""Goals, medians and ratios, and the verdict over all sections."""
 
 from __future__ import annotations
 
+import json
+from io import StringIO
+from typing import TYPE_CHECKING
+
 import msgspec
 import pytest
+from msgspec import Struct
+from rich.console import Console
+from rich.table import Table
 
-from benchmarks.figures import Round, figures, goals
-from benchmarks.measuring import Idle, Traffic
-from benchmarks.scenario import Scenario, message
-from locustfiles.engine.stamps import parse
+from benchmarks.core.reducers import ReducerFigures
+from benchmarks.core.section import goals as core_goals
+from benchmarks.figures import Goal, median_of, medians, ratios
+from benchmarks.results import Results
+from benchmarks.section import Outcome
+from benchmarks.switching.section import Round, goals
+from benchmarks.table import contenders_table, print_verdict
+
+if TYPE_CHECKING:
+    from benchmarks.figures import Bound
 
 
-def a_round(ours_us: float, *, contrib_us: float = 300.0, node_us: float = 40.0) -> Round:
-    def traffic(receive_us: float, send_us: float = 10.0) -> Traffic:
-        return Traffic(receive_us, send_us, offered_per_s=10_000, delivered_per_s=10_000)
+class Cost(Struct, frozen=True):
+    us: float
+    kib: float
 
-    ours = traffic(ours_us)
+
+@pytest.mark.parametrize(
+    ("bound", "actual", "holds"),
+    [
+        ("at most", 2.0, True),
+        ("at most", 2.1, False),
+        ("at least", 2.0, True),
+        ("at least", 1.9, False),
+    ],
+)
+def test_a_goal_holds_up_to_its_limit(bound: Bound, actual: float, holds: bool) -> None:
+    """The limit itself is within, from either side."""
+    assert Goal("g", actual, 2.0, [actual], bound).ok is holds
+
+
+def test_a_goal_is_judged_as_it_says() -> None:
+    """By the median of its rounds, or by the worst where every user was promised it."""
+    rounds = [1.0, 2.0, 9.0]
+    assert Goal.of("usually", 5, rounds, lambda each: each).ok
+    assert not Goal.of("always", 5, rounds, lambda each: each, judge=max).ok
+
+
+def test_medians_and_ratios() -> None:
+    """Medians field by field; a ratio is taken within a round, then the median of these."""
+    rounds = [
+        {"a": Cost(1, 10), "b": Cost(2, 10)},
+        {"a": Cost(100, 30), "b": Cost(200, 10)},  # the machine was slow
+        {"a": Cost(3, 20), "b": Cost(4, 10)},
+    ]
+    assert median_of([each["a"] for each in rounds]) == Cost(3, 20)
+    assert medians(rounds)["b"] == Cost(4, 10)
+    assert ratios(rounds, "b", lambda each: each.us) == {"a": 0.5, "b": 1.0}
+
+
+def a_round(to_supabase_ms: float = 600.0, to_socket_ms: float = 2000.0) -> Round:
     return Round(
-        receiving={
-            "ours": ours,
-            "locust_contrib": traffic(contrib_us),
-            "node": traffic(node_us),
-        },
-        sending={"ours": ours, "node": traffic(ours_us, send_us=20.0)},
-        idle={"ours": Idle(connects_per_s=1000, idle_kib=30.0)},
+        to_supabase=[to_supabase_ms],
+        to_supabase_quick=[400.0],
+        to_socket=[500.0, to_socket_ms],
+        to_socket_quick=[100.0],
+        gap_chatengine=[50.0],
+        gap_supabase=[60.0],
     )
 
 
-def test_a_figure_is_the_median_of_the_rounds() -> None:
-    """Also where a contender has no part in something, which is then absent."""
-    found = figures([a_round(10), a_round(30), a_round(11)])
-    assert (found["ours"].receive_us, found["ours"].send_us, found["ours"].idle_kib) == (11, 10, 30)
-    assert found["locust_contrib"].receive_us == 300
-    assert found["locust_contrib"].send_us is None
+def test_the_slowest_client_counts() -> None:
+    """One client of one round that takes too long fails the promise, and no other one."""
+    assert all(goal.ok for goal in goals([a_round(), a_round()]))
+    failed = [goal.name for goal in goals([a_round(), a_round(to_socket_ms=5001)]) if not goal.ok]
+    assert failed == ["ms, return of the server to the socket serving"]
+    failed = [goal.name for goal in goals([a_round(to_supabase_ms=2001)]) if not goal.ok]
+    assert failed == ["ms, loss of the socket to Supabase serving"]
 
 
-def test_a_ratio_is_taken_within_a_round() -> None:
-    """A round in which the whole machine was slow does not spoil it."""
-    rounds = [a_round(16), a_round(64, contrib_us=1200, node_us=160), a_round(16)]
-    by_name = {goal.name: goal for goal in goals(rounds)}
-    ratio = by_name["receiving: ours / Node's client"]
-    assert (ratio.rounds, ratio.actual, ratio.ok) == ([0.4, 0.4, 0.4], 0.4, True)
+@pytest.mark.parametrize(
+    ("per_s", "ms", "expected"),
+    [(200_000, 20, [True, True]), (199_999, 20, [False, True]), (200_000, 20.1, [True, False])],
+)
+def test_the_core_has_to_be_fast_enough(per_s: float, ms: float, expected: list[bool]) -> None:
+    """200,000 events a second at least, and 20 ms to open 10,000 messages at most."""
+    figures = ReducerFigures(per_s, 0, 0, 0, 0, 0, ms, 0, 0)
+    assert [goal.ok for goal in core_goals([figures])] == expected
 
 
-@pytest.mark.parametrize(("ours_us", "holds"), [(20.0, True), (20.1, False)])
-def test_a_goal_holds_up_to_its_limit(ours_us: float, holds: bool) -> None:
-    """20 us are 1/15 of 300 and half of 40, and a little more is more."""
-    receiving = [goal for goal in goals([a_round(ours_us)]) if goal.name.startswith("receiving")]
-    assert [goal.ok for goal in receiving] == [holds, holds]
+def outcome(key: str, *goals: Goal) -> Outcome:
+    return Outcome(table=Table(), goals=list(goals), record={key: {"x": 1}})
 
 
-def test_a_message_has_the_length_asked_for_and_a_stamp() -> None:
-    """As a packet on the wire, whatever its number; a receiver of ours accounts for it."""
-    scenario = Scenario()
-    for sequence in (0, 123_456):
-        sent = message(scenario, 7, sequence)
-        assert len(b"42" + msgspec.json.encode(["message", sent])) == scenario.wire_bytes
-        stamp = parse(sent["metadata"]["providerMessageId"])
-        assert stamp is not None
-        assert (stamp.run, stamp.sequence) == (7, sequence)
+GOOD = Goal("good", 1.0, 2.0, [1.0])
+BAD = Goal("bad", 3.0, 2.0, [3.0])
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "missing", "code"),
+    [
+        ({"a": outcome("a", GOOD)}, {}, 0),
+        ({"a": outcome("a", GOOD), "b": outcome("b", BAD)}, {}, 1),
+        ({"a": outcome("a", GOOD)}, {"b": "no Node"}, 3),
+        ({"a": outcome("a", BAD)}, {"b": "no Node"}, 3),
+    ],
+)
+def test_the_exit_code(outcomes: dict[str, Outcome], missing: dict[str, str], code: int) -> None:
+    """0 where all goals hold, 1 where one does not, 3 where something did not run at all."""
+    results = Results(outcomes, missing)
+    assert results.exit_code == code
+    assert results.document({})["ok"] is (code == 0)
+
+
+def test_the_document() -> None:
+    """It has the keys of every section, and all goals with the section that they are of."""
+    results = Results({"a": outcome("one", GOOD), "b": outcome("two", BAD)}, {"c": "no Node"})
+    document = json.loads(msgspec.json.encode(results.document({"cpus": 4})))
+    assert document["one"] == document["two"] == {"x": 1}
+    assert [(each["section"], each["name"], each["ok"]) for each in document["goals"]] == [
+        ("a", "good", True),
+        ("b", "bad", False),
+    ]
+    assert document["goals"][1]["rounds"] == [3.0]
+    assert (document["could_not_run"], document["environment"]) == ({"c": "no Node"}, {"cpus": 4})
+
+
+def test_what_a_person_sees() -> None:
+    """A row for each contender, nothing where it has no part, and a line for each goal."""
+    written = StringIO()
+    console = Console(file=written, width=80)
+    columns = [
+        ("us", lambda _, each: each.us, ".1f"),
+        ("of b", lambda name, _: {"a": 0.5}.get(name), ".2f"),
+    ]
+    console.print(contenders_table("a section", "", columns, {"a": Cost(1, 0), "b": Cost(2, 0)}))
+    print_verdict([GOOD, BAD], console)
+    lines = [line.split() for line in written.getvalue().splitlines()]
+    assert ["a", "1.0", "0.50"] in lines
+    assert ["b", "2.0"] in lines
+    assert ["holds", "good:", "1,", "at", "most", "2"] in lines
+    assert ["fails", "bad:", "3,", "at", "most", "2"] in lines

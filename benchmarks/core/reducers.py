@@ -1,38 +1,29 @@
-"""What the reference client's core takes: events a second, and opening a long conversation.
+"""One round of the client's core, in a process of its own: it answers `ReducerFigures`, and ends.
 
-`python -m benchmarks.client` prints the table, `measure()` returns the figures. One process, no
-I/O. Exit code 1 where a promise does not hold.
-
-The clock runs while events are handled, in small batches; each batch is decoded from JSON just
-before, outside the clock, as a socket would hand it over.
+The processor's clock runs while events are handled, in small batches; each batch is decoded from
+JSON just before, outside the clock, as a socket would hand it over.
 """
 
 import gc
 import json
-import sys
 import tracemalloc
 from collections.abc import Callable, Sequence
-from statistics import median
-from time import perf_counter
+from time import process_time
 from typing import Any, Final
 
 from msgspec import Struct
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.talk import answers
 from chatengine.client.core.state import CrmState
 from chatengine.moments import from_ms
 
-__all__ = ["ClientFigures", "measure", "print_figures"]
+__all__ = ["LONG", "ReducerFigures"]
 
-_EVENTS_PER_S: Final = 200_000
-_OPEN_MS: Final = 20.0
+LONG: Final = 10_000
+"""Messages of a conversation that is opened."""
 
 _MESSAGES: Final = 20_000
 _CHATS: Final = 20
-_LONG: Final = 10_000
-_ROUNDS: Final = 5
 _BATCH: Final = 500
 _NOW: Final = 1_767_225_600_000
 
@@ -40,8 +31,8 @@ Event = tuple[str, str]
 """An event's name (`row` for a row of Supabase's `messages`) and its payload as JSON."""
 
 
-class ClientFigures(Struct, frozen=True):
-    """Medians of the rounds.
+class ReducerFigures(Struct, frozen=True):
+    """By processor time, which on an idle machine is what a clock shows.
 
     Events a second: of the mix that the promise is about (every message is delivered, then read,
     and comes twice), and of each kind alone. Milliseconds until 10,000 messages are there to be
@@ -58,49 +49,9 @@ class ClientFigures(Struct, frozen=True):
     open_fetched_ms: float
     bytes_per_message: float
 
-    @property
-    def ok(self) -> bool:
-        """Whether the promises hold."""
-        return self.mixed_per_s >= _EVENTS_PER_S and self.open_changed_ms < _OPEN_MS
 
-
-def measure(rounds: int = _ROUNDS) -> ClientFigures:
-    """Measure all of it `rounds` times; the same events every time."""
-    seen: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        for name, value in (_throughput() | _opening()).items():
-            seen.setdefault(name, []).append(value)
-    figures = {name: median(values) for name, values in seen.items()}
-    return ClientFigures(**figures, bytes_per_message=_bytes_per_message())
-
-
-def print_figures(figures: ClientFigures, console: Console) -> None:
-    """Print the table, and whether the promises hold."""
-    table = Table(box=SIMPLE)
-    for heading in ("the client's core", "figure", "promised"):
-        table.add_column(heading, justify="left" if heading[0] == "t" else "right", no_wrap=True)
-    promised = {
-        "mixed_per_s": f">= {_EVENTS_PER_S:,}",
-        "open_cached_ms": f"< {_OPEN_MS:g}",
-        "open_changed_ms": f"< {_OPEN_MS:g}",
-    }
-    for name, label, form in _ROWS:
-        table.add_row(label, format(getattr(figures, name), form), promised.get(name, ""))
-    console.print(table)
-    console.print("[green]holds[/]" if figures.ok else "[red]fails[/]")
-
-
-_ROWS: Final = (
-    ("mixed_per_s", "events/s: messages, statuses, duplicates", ",.0f"),
-    ("messages_per_s", "events/s: new messages alone", ",.0f"),
-    ("statuses_per_s", "events/s: statuses alone", ",.0f"),
-    ("duplicates_per_s", "events/s: messages known already", ",.0f"),
-    ("rows_per_s", "events/s: rows of known messages", ",.0f"),
-    ("open_cached_ms", f"ms: open {_LONG:,} cached messages", ".2f"),
-    ("open_changed_ms", "ms: the same, all changed since", ".2f"),
-    ("open_fetched_ms", "ms: the same, fetched just now", ".1f"),
-    ("bytes_per_message", "bytes of each", ",.0f"),
-)
+def _measure() -> ReducerFigures:
+    return ReducerFigures(**_throughput(), **_opening(), bytes_per_message=_bytes_per_message())
 
 
 def _throughput() -> dict[str, float]:
@@ -123,12 +74,12 @@ def _throughput() -> dict[str, float]:
 
 def _opening() -> dict[str, float]:
     state, chat = CrmState(workspace_id="w-1", user_id="u-1", whatsapp_number_id=None), _chat(0)
-    history = [json.loads(_message(number, chat)[1]) for number in range(_LONG)]
-    read = [json.loads(_status(number, "read")[1]) for number in range(_LONG)]
+    history = [json.loads(_message(number, chat)[1]) for number in range(LONG)]
+    read = [json.loads(_status(number, "read")[1]) for number in range(LONG)]
 
     def look() -> None:
         state.open(chat)
-        if len(state.messages(chat)) != _LONG:
+        if len(state.messages(chat)) != LONG:
             raise AssertionError("messages are missing")
 
     def fetch() -> None:
@@ -156,12 +107,12 @@ def _bytes_per_message() -> float:
     state.open(chat)
     gc.collect()
     tracemalloc.start()
-    for number in range(_LONG):
+    for number in range(LONG):
         state.history([json.loads(_message(number, chat)[1])], _NOW)
     gc.collect()
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return size / _LONG
+    return size / LONG
 
 
 def _per_s(state: CrmState, events: Sequence[Event]) -> float:
@@ -181,9 +132,9 @@ def _handle(state: CrmState, batch: Sequence[tuple[str, Any]]) -> None:
 
 
 def _ms(action: Callable[[], None]) -> float:
-    start = perf_counter()
+    start = process_time()
     action()
-    return (perf_counter() - start) * 1000
+    return (process_time() - start) * 1000
 
 
 def _state() -> CrmState:
@@ -241,12 +192,5 @@ def _row(number: int) -> Event:
     )
 
 
-def main() -> int:
-    """Measure and print; returns the exit code."""
-    figures = measure()
-    print_figures(figures, Console())
-    return 0 if figures.ok else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    answers()(_measure())

@@ -4,7 +4,7 @@ from locust import constant, task
 from locust.contrib.socketio import SocketIOUser
 from locust.env import Environment
 
-from benchmarks.receivers.locust_process import ROOM, URL, Crowd, run
+from benchmarks.engine.receivers.locust_process import ROOM, URL, Crowd, run
 from chatengine import events
 
 _crowd = Crowd()

@@ -8,9 +8,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from benchmarks.contenders import RECEIVERS, SERVERS
+from benchmarks.engine.contenders import RECEIVERS, SERVERS
+from benchmarks.engine.scenario import Scenario, message
+from benchmarks.flow import measure_flow
 from benchmarks.processes import Program, cpus
-from benchmarks.scenario import Scenario, message
 from benchmarks.talk import Connect, Connected, Count, Counted, Listening, Publish
 
 __all__ = ["Idle", "Traffic", "idle", "traffic"]
@@ -35,26 +36,21 @@ class Idle(Struct, frozen=True):
     idle_kib: float
 
 
-class _Reading(Struct, frozen=True):
-    at: float
-    sent: int
-    events: int
-    server_us: float
-    receiver_us: float
-
-
 def traffic(server: str, receiver: str, scenario: Scenario, log: Path) -> Traffic:
     """Let the server send and the receiver receive; raises `CouldNotRun`."""
     with _pair(server, receiver, scenario, log) as (sending, receiving):
         wanted = Connect(scenario.subscribers, scenario.at_once)
         run = receiving.ask(wanted, Connected, _CONNECT_S).run
-        first, last = _readings(sending, receiving, scenario, run)
-    seconds, events = last.at - first.at, max(1, last.events - first.events)
+
+        def publish(number: int) -> Publish:
+            return Publish(scenario.room, message(scenario, run, number))
+
+        flow = measure_flow(sending, receiving, publish, scenario.pace)
     return Traffic(
-        receive_us=(last.receiver_us - first.receiver_us) / events,
-        send_us=(last.server_us - first.server_us) / events,
-        offered_per_s=(last.sent - first.sent) * scenario.subscribers / seconds,
-        delivered_per_s=events / seconds,
+        receive_us=flow.receive_us,
+        send_us=flow.send_us,
+        offered_per_s=flow.sent * scenario.subscribers / flow.seconds,
+        delivered_per_s=flow.events / flow.seconds,
     )
 
 
@@ -76,33 +72,8 @@ def _pair(
     """Both programs, each on its processor and ready."""
     server_cpu, receiver_cpu, _ = cpus()
     with Program(SERVERS[server], cpu=server_cpu, log=log) as sending:
-        port = sending.hear(Listening, _START_S).port
-        command = [*RECEIVERS[receiver], f"http://127.0.0.1:{port}", scenario.room]
+        url = sending.hear(Listening, _START_S).url
+        command = [*RECEIVERS[receiver], url, scenario.room]
         with Program(command, cpu=receiver_cpu, log=log) as receiving:
             receiving.ask(Count(), Counted, _START_S)
             yield sending, receiving
-
-
-def _readings(
-    server: Program, receiver: Program, scenario: Scenario, run: int
-) -> tuple[_Reading, _Reading]:
-    """Publish on a fixed schedule; read after the warm-up and at the end, between two messages."""
-    start = time.monotonic()
-    readings: list[_Reading] = []
-    due_s = [scenario.warm_up_s, scenario.warm_up_s + scenario.window_s]
-    sent = 0
-    while len(readings) < len(due_s):
-        _wait_until(start + sent * scenario.interval_s)
-        server.tell(Publish(scenario.room, message(scenario, run, sent)))
-        sent += 1
-        between = start + (sent - 0.5) * scenario.interval_s
-        if between - start >= due_s[len(readings)]:
-            _wait_until(between)
-            events = receiver.ask(Count(), Counted).events
-            reading = _Reading(time.monotonic(), sent, events, server.cpu_us(), receiver.cpu_us())
-            readings.append(reading)
-    return readings[0], readings[1]
-
-
-def _wait_until(moment: float) -> None:
-    time.sleep(max(0.0, moment - time.monotonic()))

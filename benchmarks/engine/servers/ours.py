@@ -5,7 +5,7 @@ import asyncio
 import uvloop
 from aiohttp import web
 
-from benchmarks.servers.rooms import serve_rooms
+from benchmarks.engine.servers.rooms import serve_rooms
 from chatengine.events import SOCKET_PATH
 from fakes.chatengine.realtime import RealtimeSettings, create_realtime
 

@@ -1,47 +1,25 @@
-"""Who takes part: how to start each receiver and each server, and how the peers are installed."""
+"""The peers that run on Node.js: their scripts, and their installation."""
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
 from benchmarks.processes import CouldNotRun
 
-__all__ = ["RECEIVERS", "SERVERS", "install_peers"]
+__all__ = ["install_peers", "script"]
 
 _PEERS: Final = Path(__file__).parent / "peers"
 _INSTALL_S: Final = 180.0
 
 
-def _python(module: str) -> list[str]:
-    return [sys.executable, "-m", f"benchmarks.{module}"]
-
-
-def _node(script: str) -> list[str]:
-    return ["node", str(_PEERS / script)]
-
-
-RECEIVERS: Final = {
-    "ours": _python("receivers.ours"),
-    "locust_contrib": _python("receivers.locust_contrib"),
-    "node": _node("receiver.mjs"),
-    "python_socketio": _python("receivers.python_socketio"),
-}
-"""Each is started with the server's URL and the room to subscribe to."""
-
-SERVERS: Final = {
-    "ours": _python("servers.ours"),
-    "node": _node("server.mjs"),
-    "python_socketio": _python("servers.python_socketio"),
-}
+def script(name: str) -> list[str]:
+    """The command that runs a script of `peers/`."""
+    return ["node", str(_PEERS / name)]
 
 
 def install_peers() -> None:
-    """Install Node's peers as their lock file says; raises `CouldNotRun`.
-
-    The Python ones are dependencies of ours, Locust and python-socketio.
-    """
+    """Install Node's peers as their lock file says; raises `CouldNotRun`."""
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             raise CouldNotRun(f"{program} is not on the PATH, and the peers need Node.js")

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from benchmarks.flow import Pace
 from chatengine import events
 from chatengine.moments import from_ms
 from chatengine.payloads import Message, to_wire
@@ -40,9 +41,9 @@ class Scenario(Struct, frozen=True):
         return "5500000000000@s.whatsapp.net"
 
     @property
-    def interval_s(self) -> float:
-        """From one message to the next."""
-        return 1 / self.messages_per_s
+    def pace(self) -> Pace:
+        """When the messages are sent."""
+        return Pace(self.messages_per_s, self.warm_up_s, self.window_s)
 
 
 def message(scenario: Scenario, run: int, sequence: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import secrets
 
 from locust.env import Environment
 
-from benchmarks.receivers.locust_process import Crowd, run
+from benchmarks.engine.receivers.locust_process import Crowd, run
 from locustfiles import users
 from locustfiles.engine.ledger import Ledger
 from locustfiles.lifecycle import load_of

@@ -6,7 +6,7 @@ import socketio
 import uvloop
 from aiohttp import web
 
-from benchmarks.servers.rooms import serve_rooms
+from benchmarks.engine.servers.rooms import serve_rooms
 from chatengine.events import SOCKET_PATH
 
 

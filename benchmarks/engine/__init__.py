@@ -1,0 +1,1 @@
+"""The load engine and the fake's Socket.IO server, side by side with their peers."""

@@ -1,0 +1,1 @@
+"""What the fault proxy costs, beside the same without it."""
