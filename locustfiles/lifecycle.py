@@ -49,8 +49,9 @@ def load_of(environment: Environment) -> Load:
 
 def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
     add_arguments(parser)
-    # The page can start load on any host: not for everyone who can reach this one, unless asked.
-    parser.set_defaults(web_host="127.0.0.1")
+    # The page can start load on any host, and whoever poses as a worker can spoil a run: neither is
+    # for everyone who can reach this host, unless asked.
+    parser.set_defaults(web_host="127.0.0.1", master_bind_host="127.0.0.1")
 
 
 def _on_init(environment: Environment, **_: Any) -> None:
