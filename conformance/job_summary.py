@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from conformance.outcomes import Outcome
+from conformance.results import tried
 from conformance.settings import Settings
 from conformance.verdict import Finding, Verdict
 from conformance.words import alone, cut, printable
@@ -35,7 +36,7 @@ def write_job_summary(verdict: Verdict, settings: Settings) -> None:
 def markdown(verdict: Verdict, settings: Settings) -> str:
     """The summary: the verdict, the numbers, and a row for each requirement that is not kept."""
     lines = ["## Conformance to the ChatEngine contract", "", f"**{_plain(verdict.sentence)}**", ""]
-    lines += [f"- {side}: {_code(target)}" for side, target in settings.targets.items()]
+    lines += [f"- {side}: {_code(target)}" for side, target in tried(verdict, settings).items()]
     lines += ["", f"| {' | '.join(_MARKS.values())} |", f"|{'---|' * len(_MARKS)}"]
     lines += [f"| {' | '.join(str(verdict.numbers[one]) for one in _MARKS)} |", ""]
     rows = list(_rows(verdict, settings))

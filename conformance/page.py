@@ -101,7 +101,7 @@ def render(found: Results, verdict: Verdict, settings: Settings) -> str:
         verdict=verdict,
         numbers=verdict.numbers,
         title=VERDICTS[verdict.exit_code],
-        targets=settings.targets,
+        targets=found.target,
         sides=list(_sides(verdict, settings)),
         again=lambda finding: _again(finding, settings),
     )

@@ -136,10 +136,12 @@ def _check(item: pytest.Item) -> Check:
 
 
 def _is_whole(config: pytest.Config) -> bool:
-    """Whether all that the suites have was asked for, by their folder."""
+    """Whether all that the suites have was asked for: their folder, and nothing that narrows it."""
+    settings = config.stash[SETTINGS]
+    if settings.narrowed or not config.getini("every_requirement"):
+        return False
     here = config.invocation_params.dir
-    named = {(here / argument).resolve() for argument in config.args}
-    return bool(config.getini("every_requirement")) and config.rootpath.resolve() in named
+    return config.rootpath.resolve() in {(here / argument).resolve() for argument in config.args}
 
 
 @pytest.fixture(scope="session")

@@ -144,7 +144,7 @@ class Recorder:
             self._known,
             aborted=self._aborted,
             interrupted=self._interrupted,
-            narrowed=bool(self._settings.only) or self._settings.replay is not None,
+            narrowed=self._settings.narrowed,
         )
 
     def _plan(self) -> Plan:

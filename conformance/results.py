@@ -19,6 +19,7 @@ __all__ = [
     "Results",
     "Summary",
     "results",
+    "tried",
     "write_file",
     "write_results",
 ]
@@ -78,7 +79,7 @@ def results(verdict: Verdict, settings: Settings, started_at: str, duration_s: f
     """The results of a run; `started_at` is ISO 8601 in UTC."""
     findings = verdict.findings
     return Results(
-        target=settings.targets,
+        target=tried(verdict, settings),
         requirements={
             finding.requirement.id: RequirementResult(
                 level=finding.requirement.level,
@@ -105,6 +106,12 @@ def results(verdict: Verdict, settings: Settings, started_at: str, duration_s: f
             duration_s=round(duration_s, 3),
         ),
     )
+
+
+def tried(verdict: Verdict, settings: Settings) -> dict[str, str]:
+    """The targets on which the run speaks, by side; all that were named where it speaks on none."""
+    sides = {finding.requirement.side for finding in verdict.findings} or settings.sides
+    return {side: target for side, target in settings.targets.items() if side in sides}
 
 
 def write_results(found: Results, path: Path) -> None:

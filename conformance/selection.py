@@ -66,12 +66,11 @@ def plan(collected: Sequence[Check], settings: Settings, *, whole: bool) -> Plan
     if not chosen:
         raise NothingToRun("There is no check to run.")
     shown = {identifier for check in chosen for identifier in check.shows}
-    everything = whole and not settings.only and settings.replayed is None
     spoken_of = tuple(
         one.id
         for one in REQUIREMENTS.values()
         if one.side in settings.sides
-        and (everything or one.id in shown)
+        and (whole or one.id in shown)
         and (not settings.only or one.id in settings.only)
     )
     return Plan(checks=chosen, requirements=spoken_of)

@@ -92,6 +92,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     known_failing: Path | None = None
 
     @property
+    def narrowed(self) -> bool:
+        """Whether a few requirements are asked for, or one check."""
+        return bool(self.only) or self.replay is not None
+
+    @property
     def page(self) -> Path:
         """Where the report goes: beside the results."""
         return self.results.parent / "report.html"

@@ -48,12 +48,8 @@ def _shared(command: F) -> F:
             click.option("--replay", type=_FILE, metavar="FILE", help=_REPLAY),
             click.option("--profile", type=click.Choice(["ci", "night"]), help=_PROFILE),
             click.option("--seed", type=int, metavar="N", help=_SEED),
-            click.option(
-                "--workers", metavar="N", default="auto", show_default=True, help=_WORKERS
-            ),
-            click.option(
-                "--config", "conformance_config", type=_FILE, metavar="FILE", help=_CONFIG
-            ),
+            click.option("--workers", type=click.IntRange(0, 64), metavar="N", help=_WORKERS),
+            click.option("--config", type=_FILE, metavar="FILE", help=_CONFIG),
         )
     ):
         command = option(command)
@@ -66,8 +62,14 @@ _RESULTS: Final = "Results as JSON [default: out/conformance/results.json]; the 
 _REPLAY: Final = "Run a found counterexample again."
 _PROFILE: Final = "How long faults are searched for: minutes, or a night [default: ci]."
 _SEED: Final = "Governs whatever the run draws [default: drawn, and told]."
-_WORKERS: Final = "Processes that share the checks; auto: one a core, 0: none beside."
+_WORKERS: Final = (
+    "Processes that share the checks [default: one a core, 8 at most]; 0: none beside."
+)
 _CONFIG: Final = "Settings instead of conformance.toml."
+
+
+_PYTESTS: Final = {"workers": "numprocesses", "config": "conformance_config"}
+"""Options that pytest has under another name."""
 
 
 @conform.command(epilog=EXIT_CODES)
@@ -105,10 +107,9 @@ def client(**options: object) -> None:
 
 def _run(side: str, options: dict[str, object]) -> NoReturn:
     """Become pytest on the suites."""
-    workers = str(options.pop("workers"))
-    words = [str(_SUITES), "--side", side, "-n", workers, "--dist", "worksteal"]
+    words = [str(_SUITES), "--side", side]
     for name, value in options.items():
-        option = f"--{name.replace('_', '-')}"
+        option = f"--{_PYTESTS.get(name, name).replace('_', '-')}"
         for one in value if isinstance(value, tuple) else (value,):
             if one is not None:
                 words.append(f"{option}={one}")

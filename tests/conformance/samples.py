@@ -45,13 +45,16 @@ class Ran(Struct, frozen=True):
 
 
 class Suite:
-    """A folder with checks of its own and the suites' configuration."""
+    """A folder with checks of its own and the suites' configuration, in one process unless told."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         suites = ROOT / "conformance"
         configuration = (suites / "pytest.ini").read_text()
-        (folder / "pytest.ini").write_text(configuration.replace("every_requirement = true\n", ""))
+        for line in ("every_requirement = true\n", "  -n auto --maxprocesses=8"):
+            assert line in configuration
+            configuration = configuration.replace(line, "")
+        (folder / "pytest.ini").write_text(configuration)
         (folder / "conftest.py").write_text((suites / "conftest.py").read_text())
 
     def write(self, checks: str, name: str = "test_sample.py") -> None:

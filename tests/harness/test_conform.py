@@ -1,5 +1,8 @@
 """`chatengine-harness conform` as a person uses it."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from tests.processes import Ended, run_program
@@ -40,3 +43,22 @@ async def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert told.code == 2
     assert sentence in told.err
     assert "Traceback" not in told.out + told.err
+
+
+async def test_a_run_of_one_requirement_says_what_came_of_it(tmp_path: Path) -> None:
+    """Every option reaches the run, which tries our own fake where no server is named."""
+    results, junit = tmp_path / "r" / "results.json", tmp_path / "junit.xml"
+    config = tmp_path / "conformance.toml"
+    config.write_text('profile = "night"\n')
+    told = await conform(
+        *("server", "--only", "S-SUB-1", "--only", "S-SUB-4", "--seed", "5", "--workers", "0"),
+        *("--results", str(results), "--junitxml", str(junit), "--config", str(config)),
+    )
+    assert told.code == 0, told.out
+    assert "server   the fake ChatEngine" in told.out
+    assert "Of 2 requirements: 2 kept." in told.out
+    found = json.loads(results.read_bytes())
+    assert set(found["requirements"]) == {"S-SUB-1", "S-SUB-4"}
+    assert (found["summary"]["seed"], found["summary"]["profile"]) == (5, "night")
+    assert "S-SUB-4" in junit.read_text()
+    assert "Conforms" in (tmp_path / "r" / "report.html").read_text()
