@@ -39,7 +39,6 @@ class Agent:
         name: str,
         user_id: str,
         workspace_id: str,
-        http: ClientSession,
         trace: Trace,
         deadline: Deadline,
     ) -> None:
@@ -52,8 +51,10 @@ class Agent:
         self._deadline = deadline
         self._news = asyncio.Event()
         self._refusal: Any = None
+        # Its own: python-engineio's client closes the session it was lent when it is collected.
+        self._http = ClientSession()
         self._client = socketio.AsyncClient(
-            handle_sigint=False, reconnection=False, http_session=http
+            handle_sigint=False, reconnection=False, http_session=self._http
         )
         self._client.on("*", self._take)
         self._client.on("connect_error", self._refused)
@@ -127,6 +128,7 @@ class Agent:
         with suppress(TimeoutError, socketio.exceptions.SocketIOError):
             async with asyncio.timeout(_LEAVE_S):
                 await self._client.disconnect()
+        await self._http.close()
 
     # what it received
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import itertools
 import random
 import secrets
-from collections.abc import AsyncIterator, Iterable
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
-from aiohttp import ClientSession
+from aiohttp import ClientSession, FormData
+from yarl import URL
 
 from chatengine import events
+from chatengine.moments import from_ms
 from conformance.deadlines import Deadline
-from conformance.outcomes import CouldNotRun
-from conformance.probes.agent import Agent
-from conformance.probes.http import Http
+from conformance.outcomes import CouldNotRun, NotApplicable
+from conformance.probes.agent import Agent, Where
+from conformance.probes.http import Answer, Http
 from conformance.probes.polling import RawPolling
 from conformance.probes.provider import Provider
 from conformance.probes.tokens import claims_of, signed
@@ -23,11 +26,13 @@ from conformance.probes.trace import Trace
 from conformance.probes.webhook import Entered, Number, Webhook
 from conformance.probes.websocket import RawWebSocket
 from conformance.probes.wire import TransportName, Wire
+from conformance.server.shapes import ATTACHMENT, require_shape
 from conformance.targets.server import ServerUnderTest
 from conformance.targets.servers import Servers, numbers_of
 from fakes.control import ControlClient
+from fakes.network import Address, ProxySettings, RunningProxy, running_proxy
 
-__all__ = ["Chat", "open_chat"]
+__all__ = ["Chat", "moment", "open_chat"]
 
 CHECK_S: Final = 15.0
 """For all that a check waits for. Nothing is judged by it but that a thing happens at all: what a
@@ -68,6 +73,16 @@ class Chat:
     # names
 
     @property
+    def numbers(self) -> list[Number]:
+        """All WhatsApp numbers that the server was told of."""
+        return numbers_of(self.settings)
+
+    @property
+    def numbers_here(self) -> list[Number]:
+        """Those of the check's own workspace."""
+        return [each for each in self.numbers if each.workspace_id == self.here.workspace_id]
+
+    @property
     def elsewhere(self) -> Number:
         """A number of another workspace; raises `CouldNotRun` where there is none."""
         for number in numbers_of(self.settings):
@@ -86,16 +101,25 @@ class Chat:
         """A customer nobody has heard of: a JID, and so a conversation (section 2)."""
         return f"5511{900_000_000 + secrets.randbelow(100_000_000)}@s.whatsapp.net"
 
+    def group(self) -> str:
+        """A group nobody has heard of."""
+        return f"120363{secrets.randbelow(10**12):012}@g.us"
+
     def name(self, prefix: str) -> str:
         """A name that was never given before."""
         return f"{prefix}-{secrets.token_hex(6)}"
 
     def token(
-        self, *, number: Number | None = None, user: str = "agent-1", **claims: object
+        self,
+        *,
+        number: Number | None = None,
+        user: str = "agent-1",
+        claims: Mapping[str, object] | None = None,
     ) -> str:
         """A good token, but for the claims that are named; None takes one away."""
         good = claims_of(self.settings, (number or self.here).workspace_id, user)
-        kept = {name: value for name, value in (good | claims).items() if value is not None}
+        told = good | dict(claims or {})
+        kept = {name: value for name, value in told.items() if value is not None}
         return signed(kept, self.settings.secret)
 
     def auth(self, **how: Any) -> dict[str, str]:
@@ -106,6 +130,10 @@ class Chat:
     async def needs(self, capability: str) -> None:
         """Raise `NotApplicable` unless the server claims a capability."""
         await self._servers.needs(capability)
+
+    async def claims(self, capability: str) -> bool:
+        """Whether the server claims a capability."""
+        return await self._servers.claims(capability)
 
     # sockets
 
@@ -121,13 +149,21 @@ class Chat:
         name = next(self._names)
         user = user or self.name(name.lower())
         number = number or self.here
-        agent = Agent(name, user, number.workspace_id, self._session, self.trace, self.deadline)
+        agent = Agent(name, user, number.workspace_id, self.trace, self.deadline)
         self._stack.push_async_callback(agent.leave)
         auth = self.auth(number=number, user=user)
         await agent.connect(url or self.server.url, auth, *(transports or ("websocket",)))
         for each in [subscribed_to] if isinstance(subscribed_to, str) else subscribed_to:
             await agent.subscribe(each)
         return agent
+
+    async def proxy(self) -> RunningProxy:
+        """Put a network that fails as it is told in front of the server."""
+        url = URL(self.server.url)
+        if url.scheme == "https":
+            raise NotApplicable("Behind TLS nothing can be put in front of the server from here.")
+        target = Address(url.host or "", url.port or 0)
+        return await self._stack.enter_async_context(running_proxy(ProxySettings(target=target)))
 
     async def wire(self, transport: TransportName = "websocket", **how: Any) -> Wire:
         """Open an Engine.IO session of which every packet is in the check's hand."""
@@ -175,6 +211,45 @@ class Chat:
         messages: list[dict[str, Any]] = found
         return messages
 
+    async def sends(
+        self, agent: Agent, conversation: str, text: str, *, client_id: str | None = None
+    ) -> str:
+        """Let an agent send a text; returns its client id of it.
+
+        Raises `CouldNotRun` where the provider is another's: nobody wants these messages.
+        """
+        self.provider  # noqa: B018  # asked for what it raises
+        client_id = client_id or self.name("c")
+        command = {
+            "type": events.SEND_MESSAGE,
+            "conversationId": conversation,
+            "content": text,
+            "messageId": client_id,
+            "timestamp": moment(),
+        }
+        await agent.emit(events.SEND_MESSAGE, command)
+        return client_id
+
+    async def posts(self, conversation: str, text: str, **fields: Any) -> Answer:
+        """Send a text over HTTP; `fields` are further ones of the body, `user` who sends.
+
+        Raises `CouldNotRun` where the provider is another's.
+        """
+        self.provider  # noqa: B018  # asked for what it raises
+        token = self.token(user=fields.pop("user", "agent-1"))
+        body = {"conversationId": conversation, "type": "text", "content": text} | fields
+        return await self.http.call("POST", "/api/chat/messages", token=token, json=body)
+
+    async def uploads(self, name: str, content: bytes, mime_type: str) -> dict[str, Any]:
+        """Upload a file; returns the attachment, whose shape is looked at."""
+        form = FormData()
+        form.add_field("file", content, filename=name, content_type=mime_type)
+        attachment: dict[str, Any] = await self.http.ask(
+            "POST", "/api/chat/attachments", 201, token=self.token(), data=form
+        )
+        require_shape(self.trace, attachment, ATTACHMENT, "an attachment")
+        return attachment
+
     async def fence(self, agent: Agent, conversation: str) -> None:
         """Wait until what was on its way has come: a message sent behind it has arrived.
 
@@ -186,6 +261,13 @@ class Chat:
         fence = await self.webhook.writes(conversation, "fence", number=number)
         await agent.gets(events.MESSAGE, id=fence.id)
 
+    def none(self, agent: Agent, event: str, where: Where | None = None, **fields: object) -> None:
+        """Check that an agent got no such event; raises `Nonconforming`."""
+        found = agent.got(event, where, **fields)
+        self.trace.require(
+            not found, expected=f"no `{event}` with {fields} at {agent.name}", seen=found
+        )
+
     async def one(self, agent: Agent, entered: Entered) -> dict[str, Any]:
         """Wait for a message at an agent; returns it, once it is known to have come once."""
         message: dict[str, Any] = await agent.gets(events.MESSAGE, id=entered.id)
@@ -195,6 +277,11 @@ class Chat:
             copies == 1, expected=f"one `message` {entered.id} at {agent.name}", seen=copies
         )
         return message
+
+
+def moment() -> str:
+    """Now, as the wire has moments."""
+    return from_ms(time.time_ns() // 1_000_000)
 
 
 @asynccontextmanager

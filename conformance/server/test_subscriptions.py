@@ -1,20 +1,120 @@
 """S-SUB: who gets the messages of a conversation."""
 
+from chatengine import events
 from conformance.checks import shows
+from conformance.deadlines import until
 from conformance.probes.wire import TransportName
 from conformance.server.chat import Chat
 
 
 @shows("S-SUB-1")
 async def test_messages_reach_those_subscribed(chat: Chat, transport: TransportName) -> None:
-    """Messages reach those subscribed: each of them, also to a conversation nobody knew before."""
+    """Messages reach each of those subscribed, also of a conversation that nobody knew before."""
     conversation = chat.conversation()
     agents = [await chat.agent(transport, subscribed_to=conversation) for _ in range(2)]
     entered = await chat.webhook.writes(conversation)
     for agent in agents:
-        message = await chat.one(agent, entered)
-        chat.trace.require(
-            message["conversationId"] == conversation and message["content"] == entered.text,
-            expected=f"{entered.text!r} in {conversation}",
-            seen=message,
-        )
+        await agent.gets(events.MESSAGE, id=entered.id, conversationId=conversation)
+
+
+@shows("S-SUB-1")
+async def test_several_conversations(chat: Chat, transport: TransportName) -> None:
+    """A socket that is subscribed to several conversations gets the messages of each."""
+    conversations = [chat.conversation() for _ in range(5)]
+    agent = await chat.agent(transport, subscribed_to=conversations)
+    for conversation in conversations:
+        entered = await chat.webhook.writes(conversation)
+        await agent.gets(events.MESSAGE, id=entered.id, conversationId=conversation)
+
+
+@shows("S-SUB-1")
+async def test_subscribing_without_an_acknowledgement(chat: Chat, transport: TransportName) -> None:
+    """A subscription counts although its acknowledgement was not asked for."""
+    conversation = chat.conversation()
+    agent = await chat.agent(transport)
+    await agent.emit(events.SUBSCRIBE, conversation)
+
+    async def arrives() -> bool:  # nothing tells when the server has taken it, so: again and again
+        await chat.webhook.writes(conversation)
+        return bool(agent.got(events.MESSAGE, conversationId=conversation))
+
+    try:
+        await until(arrives, chat.deadline, pause_s=0.05)
+    except TimeoutError:
+        raise chat.trace.broken(expected="its messages", seen="none of them") from None
+
+
+@shows("S-SUB-1")
+async def test_conversations_of_any_kind(chat: Chat) -> None:
+    """Ids are opaque: a group's, and one without a phone number, are subscribed to like others."""
+    group, linked = chat.group(), chat.conversation().replace("s.whatsapp.net", "lid")
+    agent = await chat.agent(subscribed_to=(group, linked))
+    for conversation in (group, linked):
+        entered = await chat.webhook.writes(conversation)
+        await agent.gets(events.MESSAGE, id=entered.id, conversationId=conversation)
+
+
+@shows("S-SUB-2")
+async def test_not_those_who_are_not(chat: Chat, transport: TransportName) -> None:
+    """Messages do not reach a socket subscribed to another conversation, or to none."""
+    await chat.needs("message_scope")
+    conversation, another = chat.conversation(), chat.conversation()
+    witness = await chat.agent(transport, subscribed_to=conversation)
+    elsewhere = await chat.agent(transport, subscribed_to=another)
+    nowhere = await chat.agent(transport)
+    entered = await chat.webhook.writes(conversation)
+    await witness.gets(events.MESSAGE, id=entered.id)
+    await chat.fence(elsewhere, another)
+    await nowhere.gets(events.CONVERSATION, id=another)  # told behind what it must not hear
+    for agent in (elsewhere, nowhere):
+        chat.none(agent, events.MESSAGE, conversationId=conversation)
+
+
+@shows("S-SUB-3")
+async def test_unsubscribing_ends_it(chat: Chat, transport: TransportName) -> None:
+    """After an acknowledged unsubscribe no message of the conversation comes; others still do."""
+    await chat.needs("message_scope")
+    conversation, another = chat.conversation(), chat.conversation()
+    agent = await chat.agent(transport, subscribed_to=(conversation, another))
+    witness = await chat.agent(transport, subscribed_to=conversation)
+    before = await chat.webhook.writes(conversation)
+    await agent.gets(events.MESSAGE, id=before.id)
+    await agent.unsubscribe(conversation)
+    after = await chat.webhook.writes(conversation)
+    await witness.gets(events.MESSAGE, id=after.id)
+    await chat.fence(agent, another)
+    chat.none(agent, events.MESSAGE, id=after.id)
+
+
+@shows("S-SUB-3")
+async def test_subscribing_again_after_an_unsubscribe(chat: Chat) -> None:
+    """Who unsubscribed may subscribe again; and to unsubscribe from nothing is no error."""
+    conversation = chat.conversation()
+    agent = await chat.agent()
+    await agent.unsubscribe(conversation)
+    await agent.subscribe(conversation)
+    await agent.unsubscribe(conversation)
+    await agent.subscribe(conversation)
+    await chat.one(agent, await chat.webhook.writes(conversation))
+
+
+@shows("S-SUB-4")
+async def test_a_subscription_is_idempotent(chat: Chat, transport: TransportName) -> None:
+    """Subscribed three times, a socket gets one copy."""
+    conversation = chat.conversation()
+    agent = await chat.agent(transport, subscribed_to=[conversation] * 3)
+    await chat.one(agent, await chat.webhook.writes(conversation))
+
+
+@shows("S-SUB-4")
+async def test_one_unsubscribe_ends_three_subscriptions(chat: Chat) -> None:
+    """Subscribed three times is subscribed once: one unsubscribe ends it."""
+    await chat.needs("message_scope")
+    conversation, another = chat.conversation(), chat.conversation()
+    agent = await chat.agent(subscribed_to=[another, *[conversation] * 3])
+    witness = await chat.agent(subscribed_to=conversation)
+    await agent.unsubscribe(conversation)
+    entered = await chat.webhook.writes(conversation)
+    await witness.gets(events.MESSAGE, id=entered.id)
+    await chat.fence(agent, another)
+    chat.none(agent, events.MESSAGE, id=entered.id)

@@ -91,13 +91,15 @@ class Servers:
         return await self._get(replace(self._usual, issuer=_ISSUER, audience=_AUDIENCE))
 
     async def needs(self, capability: str) -> None:
-        """Raise `NotApplicable` unless the server claims a capability, or is seen to have it."""
-        declared = self._target.capabilities
-        claimed = declared is None or capability in declared
-        if claimed and declared is None:
-            claimed = await self._seems_to_have(capability)
-        if not claimed:
+        """Raise `NotApplicable` unless the server claims a capability."""
+        if not await self.claims(capability):
             raise NotApplicable(f"The server does not claim {capability}.")
+
+    async def claims(self, capability: str) -> bool:
+        """Whether the server claims a capability, or, declaring none, is seen to have it."""
+        if self._target.capabilities is not None:
+            return capability in self._target.capabilities
+        return await self._seems_to_have(capability)
 
     async def _seems_to_have(self, capability: str) -> bool:
         """What a server shows that declares nothing; what shows nothing is taken to be claimed."""

@@ -1,0 +1,221 @@
+"""S-AUTH: who is let in, and how the others are refused (sections 2 and 3)."""
+
+import time
+from typing import Any, Final
+
+import pytest
+
+from chatengine import events
+from chatengine.packets.socketio import PacketType
+from conformance.checks import shows
+from conformance.probes.tokens import claims_of, signed, unsigned
+from conformance.probes.websocket import RawWebSocket
+from conformance.probes.wire import TransportName
+from conformance.server.chat import Chat
+
+HOUR_S: Final = 3600
+"""Far beyond what clocks differ by, or what a server may allow for that."""
+
+WRONG_SECRET: Final = "a secret that no server shares with anybody"
+
+MISSING: Final[dict[str, Any]] = {
+    "no auth at all": None,
+    "no token": {},
+    "an empty token": {"token": ""},
+    "a token of null": {"token": None},
+}
+GARBAGE: Final[dict[str, Any]] = {
+    "a word": "garbage",
+    "three parts": "a.b.c",
+    "two dots": "..",
+    "a number": 7,
+    "an object": {"alg": "HS256"},
+    "a list": ["token"],
+}
+
+
+@shows("S-AUTH-1")
+@pytest.mark.parametrize("auth", MISSING.values(), ids=MISSING)
+async def test_no_token(chat: Chat, transport: TransportName, auth: Any) -> None:
+    """A missing token is refused as `unauthorized`, before any event is delivered."""
+    if auth is not None:
+        auth = auth | {"workspaceId": chat.here.workspace_id}
+    await refused(chat, transport, auth, "unauthorized")
+
+
+@shows("S-AUTH-2")
+@pytest.mark.parametrize("token", GARBAGE.values(), ids=GARBAGE)
+async def test_garbage(chat: Chat, transport: TransportName, token: Any) -> None:
+    """A malformed token is refused as `unauthorized`, before any event is delivered."""
+    await refused_token(chat, transport, token, "unauthorized")
+
+
+@shows("S-AUTH-3")
+async def test_another_secret(chat: Chat, transport: TransportName) -> None:
+    """A token that another secret signed is refused as `unauthorized`."""
+    token = signed(good_claims(chat), WRONG_SECRET)
+    await refused_token(chat, transport, token, "unauthorized")
+
+
+@shows("S-AUTH-3")
+async def test_claims_changed_after_signing(chat: Chat, transport: TransportName) -> None:
+    """The signature of one set of claims does not do for another."""
+    signature = chat.token().rpartition(".")[2]
+    forged = unsigned(good_claims(chat) | {"sub": "somebody-else"}, "HS256") + signature
+    await refused_token(chat, transport, forged, "unauthorized")
+
+
+@shows("S-AUTH-3")
+async def test_no_signature(chat: Chat, transport: TransportName) -> None:
+    """A token that says HS256 and has no signature is refused as `unauthorized`."""
+    token = unsigned(good_claims(chat), "HS256")
+    await refused_token(chat, transport, token, "unauthorized")
+
+
+@shows("S-AUTH-4")
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE"])
+async def test_alg_none(chat: Chat, transport: TransportName, algorithm: str) -> None:
+    """A token that needs no signature, by its own account, is refused as `unauthorized`."""
+    token = unsigned(good_claims(chat), algorithm)
+    await refused_token(chat, transport, token, "unauthorized")
+
+
+@shows("S-AUTH-4")
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+async def test_another_algorithm(chat: Chat, transport: TransportName, algorithm: str) -> None:
+    """HS256 and nothing else: another algorithm is refused, though the secret is the right one."""
+    token = signed(good_claims(chat), chat.settings.secret, algorithm=algorithm)
+    await refused_token(chat, transport, token, "unauthorized")
+
+
+@shows("S-AUTH-4")
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "HS512", "none"])
+async def test_an_algorithm_that_was_not_used(
+    chat: Chat, transport: TransportName, algorithm: str
+) -> None:
+    """A header that names another algorithm is refused, though HS256 signed the token."""
+    token = signed(good_claims(chat), chat.settings.secret, says=algorithm)
+    await refused_token(chat, transport, token, "unauthorized")
+
+
+@shows("S-AUTH-5")
+async def test_expired(chat: Chat, transport: TransportName) -> None:
+    """A token that ended an hour ago is refused as `unauthorized`."""
+    now = int(time.time())
+    token = chat.token(claims={"iat": now - 2 * HOUR_S, "exp": now - HOUR_S})
+    await refused_token(chat, transport, token, "unauthorized")
+
+
+@shows("S-AUTH-6")
+async def test_no_workspace(chat: Chat, transport: TransportName) -> None:
+    """A good token without a workspace claim is refused as `forbidden`."""
+    await refused_token(chat, transport, chat.token(claims={"workspace_id": None}), "forbidden")
+
+
+@shows("S-AUTH-7")
+async def test_another_workspace(chat: Chat, transport: TransportName) -> None:
+    """A good token of another workspace than the handshake's is refused as `forbidden`."""
+    token = chat.token(claims={"workspace_id": chat.name("w")})
+    await refused_token(chat, transport, token, "forbidden")
+
+
+@shows("S-AUTH-7")
+async def test_a_handshake_for_another_workspace(chat: Chat, transport: TransportName) -> None:
+    """A good token of this workspace does not open another one that there is."""
+    auth = {"token": chat.token(), "workspaceId": chat.elsewhere.workspace_id}
+    await refused(chat, transport, auth, "forbidden")
+
+
+@shows("S-AUTH-8")
+@pytest.mark.parametrize("workspace", ["workspace_id", "workspaceId", "workspace"])
+@pytest.mark.parametrize("user", ["sub", "user_id", "userId"])
+async def test_aliases(chat: Chat, transport: TransportName, workspace: str, user: str) -> None:
+    """The workspace's and the user's claim are accepted under each of their names."""
+    claims: dict[str, object] = {"workspace_id": None, "sub": None}
+    claims |= {workspace: chat.here.workspace_id, user: "agent-7"}
+    token = chat.token(claims=claims)
+    wire = await chat.wire(transport)
+    await wire.join({"token": token, "workspaceId": chat.here.workspace_id})
+    await chat.http.ask("GET", "/api/chat/conversations", 200, token=token)
+
+
+@shows("S-AUTH-8")
+@pytest.mark.parametrize("user", ["user_id", "userId"])
+async def test_aliases_name_the_user(chat: Chat, user: str) -> None:
+    """Whoever types is called by the name in the token, under whichever alias it stands."""
+    await chat.needs("typing")
+    conversation = chat.conversation()
+    other = await chat.agent(subscribed_to=conversation)
+    name = chat.name("agent")
+    wire = await chat.joined(claims={"sub": None, user: name})
+    await wire.emit(events.TYPING, {"conversationId": conversation, "isTyping": True})
+    await other.gets(events.TYPING, conversationId=conversation, userId=name)
+
+
+@shows("S-AUTH-9")
+async def test_not_yet_valid(chat: Chat, transport: TransportName) -> None:
+    """A token that is valid from an hour from now on is refused as `unauthorized`."""
+    now = int(time.time())
+    token = chat.token(claims={"nbf": now + HOUR_S, "exp": now + 2 * HOUR_S})
+    await refused_token(chat, transport, token, "unauthorized")
+
+
+@shows("S-AUTH-10")
+@pytest.mark.parametrize("claim", ["iss", "aud"])
+@pytest.mark.parametrize("value", ["another", None])
+async def test_another_issuer_or_audience(
+    choosy_chat: Chat, transport: TransportName, claim: str, value: str | None
+) -> None:
+    """Of another `iss` or `aud` than the server is configured with: refused as `unauthorized`."""
+    configured = {"iss": choosy_chat.settings.issuer, "aud": choosy_chat.settings.audience}
+    if configured[claim] is None:
+        return  # a server at a URL may be configured with one of them alone
+    await (await choosy_chat.wire(transport)).join(choosy_chat.auth())
+    token = choosy_chat.token(claims={claim: value})
+    await refused_token(choosy_chat, transport, token, "unauthorized")
+    await choosy_chat.http.ask("GET", "/api/chat/conversations", 401, token=token)
+
+
+def good_claims(chat: Chat) -> dict[str, Any]:
+    """The claims of a token that would be let in."""
+    return claims_of(chat.settings, chat.here.workspace_id, "agent-1")
+
+
+async def refused_token(chat: Chat, transport: TransportName, token: object, code: str) -> None:
+    """Check that a CONNECT with this token is refused."""
+    auth = {"token": token, "workspaceId": chat.here.workspace_id}
+    await refused(chat, transport, auth, code)
+
+
+async def refused(chat: Chat, transport: TransportName, auth: object, code: str) -> None:
+    """Check that CONNECT is answered CONNECT_ERROR with the code, and that no event is delivered.
+
+    Not before it, and, where a WebSocket can be fenced, not after it: the refused socket is in no
+    room of the workspace.
+    """
+    wire = await chat.wire(transport)
+    chat.trace.note("harness", "sends CONNECT", auth=auth)
+    answer = await wire.connect(auth)
+    refusal = answer.data if answer is not None else None
+    data = refusal.get("data") if isinstance(refusal, dict) else None
+    chat.trace.require(
+        answer is not None
+        and answer.type is PacketType.CONNECT_ERROR
+        and isinstance(refusal, dict)
+        and isinstance(refusal.get("message"), str)
+        and isinstance(data, dict)
+        and data.get("code") == code,
+        expected=f"CONNECT_ERROR with a message and the code {code}",
+        seen=answer if answer is not None else "the connection was closed",
+    )
+    if isinstance(wire, RawWebSocket):
+        await hears_nothing(chat, wire)
+
+
+async def hears_nothing(chat: Chat, refused: RawWebSocket) -> None:
+    """Check that what the whole workspace hears does not reach a socket that was refused."""
+    witness = await chat.agent()
+    entered = await chat.webhook.writes(chat.conversation())
+    await witness.gets(events.CONVERSATION, id=entered.conversation)
+    passed = [packet for packet in await refused.fence() if str(packet)[:2] in ("42", "45")]
+    chat.trace.require(not passed, expected="no event at a refused socket", seen=passed)

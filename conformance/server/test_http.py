@@ -1,0 +1,254 @@
+"""S-HTTP: the calls of section 4, and their errors."""
+
+import asyncio
+import time
+from typing import Any, Final
+
+import pytest
+
+from conformance.checks import shows
+from conformance.outcomes import NotApplicable
+from conformance.probes.http import Answer
+from conformance.probes.tokens import claims_of, signed
+from conformance.server.chat import Chat
+from conformance.server.shapes import CONVERSATION, MESSAGE, require_shape, require_values
+
+CALLS: Final = (
+    ("GET", "/api/chat/conversations"),
+    ("GET", "/api/chat/messages?conversationId=x"),
+    ("POST", "/api/chat/messages"),
+    ("POST", "/api/chat/attachments"),
+    ("GET", "/api/chat/messages/evo-1/context"),
+)
+USUAL_LIMIT, LARGEST_LIMIT = 100, 500
+AT_ONCE: Final = 20
+"""Webhooks under way at the same time, where their order does not matter."""
+
+
+@shows("S-HTTP-1")
+async def test_health(chat: Chat) -> None:
+    """`GET /api/health` is 200 `{"status": "ok", ...}`, without a token."""
+    told = await chat.http.ask("GET", "/api/health", 200)
+    require_values(chat.trace, told if isinstance(told, dict) else {}, "the health", status="ok")
+
+
+@shows("S-HTTP-1")
+async def test_conversations(chat: Chat) -> None:
+    """`GET /api/chat/conversations` lists this workspace's, in the contract's shape."""
+    mine = [await chat.webhook.writes(chat.conversation()) for _ in range(2)]
+    found = await chat.http.ask("GET", "/api/chat/conversations", 200, token=chat.token())
+    chat.trace.require(isinstance(found, list), expected="a list", seen=found)
+    by_id: dict[Any, dict[str, Any]] = {each["id"]: each for each in found}
+    for entered in mine:
+        conversation = by_id.get(entered.conversation)
+        require_shape(chat.trace, conversation, CONVERSATION, f"{entered.conversation}")
+        last = (conversation or {}).get("lastMessage")
+        if last is not None:
+            require_values(chat.trace, last, "`lastMessage`", id=entered.id, content=entered.text)
+    workspaces = {each.get("workspaceId") for each in found}
+    chat.trace.require(
+        workspaces == {chat.here.workspace_id}, expected="one workspace", seen=workspaces
+    )
+
+
+@shows("S-HTTP-1")
+async def test_messages(chat: Chat) -> None:
+    """`GET /api/chat/messages` lists a conversation's, oldest first, in the contract's shape."""
+    conversation, now = chat.conversation(), int(time.time())
+    entered = [
+        await chat.webhook.writes(conversation, second=now - 60 + offset)
+        for offset in (30, 10, 20, 40, 0)
+    ]
+    found = await chat.history(conversation)
+    for message in found:
+        require_shape(chat.trace, message, MESSAGE, "a message")
+    wanted = [each.id for each in sorted(entered, key=lambda each: each.second)]
+    lists(chat, found, wanted)
+
+
+@shows("S-HTTP-1")
+async def test_limits(chat: Chat) -> None:
+    """With `since` the first `limit` are answered, without it the last; unless given, 100."""
+    conversation = chat.conversation()
+    many = await enter(chat, conversation, USUAL_LIMIT + 5)
+    path, token = "/api/chat/messages", chat.token()
+
+    async def ask(**params: str) -> list[dict[str, Any]]:
+        asked = {"conversationId": conversation} | params
+        found: list[dict[str, Any]] = await chat.http.ask(
+            "GET", path, 200, token=token, params=asked
+        )
+        return found
+
+    since = str((await ask(limit=str(len(many))))[0]["createdAt"])
+    lists(chat, await ask(), many[5:])
+    lists(chat, await ask(limit="3"), many[-3:])
+    lists(chat, await ask(limit="3", since=since), many[:3])
+    lists(chat, await ask(since=since), many[:USUAL_LIMIT])
+
+
+@shows("S-HTTP-1")
+async def test_the_largest_limit(chat: Chat) -> None:
+    """No answer holds more than 500 messages, whatever is asked for."""
+    conversation = chat.conversation()
+    many = await enter(chat, conversation, LARGEST_LIMIT + 5)
+    lists(chat, await chat.history(conversation, limit=str(LARGEST_LIMIT)), many[-LARGEST_LIMIT:])
+    params = {"conversationId": conversation, "limit": "100000"}
+    answer = await chat.http.call("GET", "/api/chat/messages", token=chat.token(), params=params)
+    chat.trace.require(
+        answer.status != 200 or len(answer.body) <= LARGEST_LIMIT,
+        expected=f"at most {LARGEST_LIMIT} messages",
+        seen=f"{len(answer.body)} messages",
+    )
+
+
+@shows("S-HTTP-1")
+async def test_an_unknown_conversation_is_empty(chat: Chat) -> None:
+    """Of a conversation that nobody has written in there are no messages."""
+    lists(chat, await chat.history(chat.conversation()), [])
+
+
+@shows("S-HTTP-1")
+async def test_context(chat: Chat) -> None:
+    """`GET /api/chat/messages/{id}/context` is 200 `{message, conversation, workspace_id}`."""
+    entered = await chat.webhook.writes(chat.conversation())
+    path = f"/api/chat/messages/{entered.id}/context"
+    told = await chat.http.ask("GET", path, 200, token=chat.token())
+    chat.trace.require(isinstance(told, dict), expected="an object", seen=told)
+    require_shape(chat.trace, told.get("message"), MESSAGE, "`message`")
+    require_shape(chat.trace, told.get("conversation"), CONVERSATION, "`conversation`")
+    require_values(chat.trace, told, "the context", workspace_id=chat.here.workspace_id)
+    require_values(chat.trace, told["message"], "`message`", id=entered.id, content=entered.text)
+    require_values(chat.trace, told["conversation"], "its conversation", id=entered.conversation)
+
+
+@shows("S-HTTP-1")
+async def test_attachments(chat: Chat) -> None:
+    """`POST /api/chat/attachments` takes a file and is 201 with the attachment."""
+    first = await chat.uploads("foto.png", b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "image/png")
+    second = await chat.uploads("nota fiscal – ação.pdf", b"%PDF-1.7", "application/pdf")
+    chat.trace.require(
+        first["id"] != second["id"], expected="an id for each file", seen=first["id"]
+    )
+
+
+@shows("S-HTTP-1")
+async def test_browsers(chat: Chat) -> None:
+    """A browser from an allowed origin may call, with a token and JSON; others may not read."""
+    if not chat.settings.cors_allowed_origins:
+        raise NotApplicable("CORS_ALLOWED_ORIGINS is not set: no browser is expected.")
+    origin = chat.settings.cors_allowed_origins[0]
+    known = "https://crm.example" if origin == "*" else origin
+    asked = {
+        "Origin": known,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    preflight = await chat.http.call("OPTIONS", "/api/chat/messages", headers=asked)
+    allowed = preflight.headers.get("Access-Control-Allow-Headers", "").lower()
+    chat.trace.require(
+        preflight.status in (200, 204)
+        and lets_in(preflight, known)
+        and ({"authorization", "content-type"} <= {each.strip() for each in allowed.split(",")}),
+        expected="a preflight that allows the origin, Authorization and Content-Type",
+        seen=dict(preflight.headers),
+    )
+    for token in (chat.token(), None):  # an error is for the browser to read, too
+        answer = await chat.http.call(
+            "GET", "/api/chat/conversations", token=token, headers={"Origin": known}
+        )
+        chat.trace.require(
+            lets_in(answer, known), expected=f"{known} let in", seen=dict(answer.headers)
+        )
+    if origin != "*":
+        stranger = "https://elsewhere.example"
+        answer = await chat.http.call(
+            "GET", "/api/chat/conversations", token=chat.token(), headers={"Origin": stranger}
+        )
+        chat.trace.require(
+            not lets_in(answer, stranger), expected="no other origin", seen=dict(answer.headers)
+        )
+
+
+@shows("S-HTTP-2")
+@pytest.mark.parametrize(("method", "path"), CALLS, ids=[" ".join(call) for call in CALLS])
+async def test_without_a_valid_token(chat: Chat, method: str, path: str) -> None:
+    """Every `/api/chat` call without a valid token is 401, with an error."""
+    good = claims_of(chat.settings, chat.here.workspace_id, "agent-1")
+    tokens = {
+        "none": None,
+        "garbage": "garbage",
+        "another secret": signed(good, "a secret that no server shares with anybody"),
+        "another algorithm": signed(good, chat.settings.secret, algorithm="HS512"),
+        "expired": chat.token(claims={"exp": int(time.time()) - 3600}),
+        "not yet valid": chat.token(claims={"nbf": int(time.time()) + 3600}),
+    }
+    for token in tokens.values():
+        refused(chat, await chat.http.call(method, path, token=token), 401)
+    basic = {"Authorization": f"Basic {chat.token()}"}
+    refused(chat, await chat.http.call(method, path, headers=basic), 401)
+
+
+@shows("S-HTTP-2")
+@pytest.mark.parametrize(("method", "path"), CALLS, ids=[" ".join(call) for call in CALLS])
+async def test_without_a_workspace(chat: Chat, method: str, path: str) -> None:
+    """Every `/api/chat` call with a good token that names no workspace is 403, with an error."""
+    token = chat.token(claims={"workspace_id": None})
+    refused(chat, await chat.http.call(method, path, token=token), 403)
+
+
+@shows("S-HTTP-2")
+async def test_an_unknown_message(chat: Chat) -> None:
+    """The context of a message that there is not is an error, and not the server's."""
+    path = f"/api/chat/messages/{chat.name('evo')}/context"
+    refused(chat, await chat.http.call("GET", path, token=chat.token()), range(400, 500))
+
+
+@shows("S-HTTP-2")
+@pytest.mark.parametrize("body", ["", "{", "[]", "null", "{}", '"x"'], ids=repr)
+async def test_a_post_that_is_none(chat: Chat, body: str) -> None:
+    """A POST without what a message needs is an error, and not the server's."""
+    answer = await chat.http.call(
+        "POST",
+        "/api/chat/messages",
+        token=chat.token(),
+        data=body,
+        headers={"Content-Type": "application/json"},
+    )
+    refused(chat, answer, range(400, 500))
+
+
+async def enter(chat: Chat, conversation: str, count: int) -> list[str]:
+    """Let many messages enter, a second apart; returns their ids in the order of history."""
+    second = int(time.time()) - count
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def write(number: int) -> str:
+        async with room:
+            entered = await chat.webhook.writes(conversation, "x", second=second + number)
+            return entered.id
+
+    return await asyncio.gather(*(write(number) for number in range(count)))
+
+
+def lists(chat: Chat, found: list[dict[str, Any]], wanted: list[str]) -> None:
+    """Check which messages were answered, in which order."""
+    ids = [each.get("id") for each in found]
+    chat.trace.require(ids == wanted, expected=wanted, seen=ids)
+
+
+def lets_in(answer: Answer, origin: str) -> bool:
+    """Whether a browser on that origin may read an answer."""
+    return answer.headers.get("Access-Control-Allow-Origin") in (origin, "*")
+
+
+def refused(chat: Chat, answer: Answer, statuses: int | range) -> None:
+    """Check the status, and `{"error": text}`."""
+    wanted = statuses if isinstance(statuses, range) else range(statuses, statuses + 1)
+    chat.trace.require(
+        answer.status in wanted
+        and isinstance(answer.body, dict)
+        and isinstance(answer.body.get("error"), str),
+        expected=f'status {statuses} with {{"error": text}}',
+        seen=answer,
+    )
