@@ -17,8 +17,12 @@ from aiohttp import ClientSession
 from msgspec import Struct
 
 from chatengine.payloads import to_wire
+from chatengine.tokens import TokenRules, mint
+from conformance.deadlines import Deadline
 from conformance.history.records import Entered, StatusEntered
 from conformance.journal import HARNESS, Journal
+from conformance.probes.agent import Agent
+from conformance.probes.trace import Trace
 from conformance.targets.protocol import (
     ClientConfig,
     Endpoint,
@@ -75,6 +79,7 @@ LOSSES: Final[tuple[Loss, ...]] = ("fin", "rst", "server disconnect", "server cl
 
 _MOST_MESSAGES: Final = 10_000
 _MOST_REFUSALS: Final = 1_000_000
+_LIFE_S: Final = 60.0
 
 
 class WorldSettings(Struct, frozen=True, kw_only=True):
@@ -224,6 +229,24 @@ class World:
         )
         assert len(rows) == 1, rows
         self.journal.note(HARNESS, f"updates the row of {written.key_id}: {values}")
+
+    @asynccontextmanager
+    async def colleague(self, *conversations: str) -> AsyncIterator[Agent]:
+        """Another agent of the workspace, `agent-2`, who looks at these conversations.
+
+        They are connected past the network that fails.
+        """
+        deadline = Deadline(_LIFE_S)
+        agent = Agent("the colleague", "agent-2", "w-1", Trace(), deadline)
+        token = mint(TokenRules(_SECRET), workspace_id="w-1", subject="agent-2", now=time.time())
+        auth = {"token": token, "workspaceId": "w-1"}
+        await agent.connect(self.fakes.chatengine.url, auth, "websocket")
+        try:
+            for each in conversations:
+                await agent.subscribe(each)
+            yield agent
+        finally:
+            await agent.leave()
 
     # the network
 
