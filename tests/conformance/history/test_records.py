@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.history import HistoryError, parse, read, to_lines, write
-from conformance.history.records import VERSION, Began, Listed, Opened, Shown, ShownMessage
-from conformance.history.snapshots import from_snapshot
+from conformance.history.records import VERSION, Began, Opened
 from tests.conformance.history.worlds import histories
 
 if TYPE_CHECKING:
@@ -102,50 +101,3 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read(tmp_path / "none.jsonl")
     with pytest.raises(HistoryError, match="cannot be written: Is a directory"):
         write(tmp_path, [Began(at_us=1, who="harness", version=VERSION)])
-
-
-def test_a_snapshot_becomes_records() -> None:
-    """What the adapter protocol's snapshot shows stands in the history, opened ones always."""
-    snapshot = {
-        "connection": {"isEnabled": True},
-        "conversations": [{"id": "A", "workspaceId": "w-1", "lastMessageAt": None}],
-        "messages": {
-            "A": [
-                {
-                    "id": "evo-1",
-                    "externalId": "1",
-                    "clientMessageId": None,
-                    "body": "Olá",
-                    "status": "sent",
-                    "createdAt": "1970-01-01T00:00:01.002Z",
-                }
-            ]
-        },
-    }
-    shown, empty, listed = from_snapshot(7, "client", snapshot, ["A", "B"])
-    message = ShownMessage(id="evo-1", external_id="1", status="sent", created_ms=1002)
-    assert shown == Shown(at_us=7, who="client", conversation="A", messages=(message,))
-    assert empty == Shown(at_us=7, who="client", conversation="B", messages=())
-    assert isinstance(listed, Listed)
-    assert listed.conversations[0].last_message_ms is None
-
-
-@pytest.mark.parametrize(
-    ("snapshot", "wrong"),
-    [
-        ({}, "Object missing required field `messages`"),
-        ({"messages": [], "conversations": []}, "Expected `object`, got `array` - at `$.messages`"),
-        (
-            {
-                "messages": {"A": [{"id": "1", "status": "sent", "createdAt": "now"}]},
-                "conversations": [],
-            },
-            "not an ISO 8601 moment: 'now'",
-        ),
-    ],
-)
-def test_a_snapshot_that_is_none_is_named(snapshot: object, wrong: str) -> None:
-    """What an adapter shows against the protocol is one sentence."""
-    with pytest.raises(HistoryError) as caught:
-        from_snapshot(1, "client", snapshot)
-    assert str(caught.value) == f"the snapshot of client cannot be read: {wrong}"

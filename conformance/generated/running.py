@@ -1,0 +1,80 @@
+"""A schedule carried out becomes a history."""
+
+from __future__ import annotations
+
+import asyncio
+
+from conformance.deadlines import Deadline
+from conformance.generated.schedules import Schedule, Settle
+from conformance.generated.target import Target
+from conformance.history import History, Invalid, Record, check
+from conformance.history.records import EVERYBODY, VERSION, Began, Settled
+from conformance.outcomes import CouldNotRun
+
+__all__ = ["run"]
+
+_STEP_S = 5.0
+"""For a step, or a look: each is over in milliseconds, unless the target hangs."""
+
+_PAUSE_S = 0.01
+
+
+async def run(
+    target: Target, schedule: Schedule, *, seed: int | None = None, patience_s: float | None = None
+) -> History:
+    """Carry a schedule out from the beginning, and settle; returns the history.
+
+    `patience_s` is how long to wait for what does not come, the target's own unless given. Raises
+    `CouldNotRun` where a step does not end.
+    """
+    return await _Run(target, target.patience_s if patience_s is None else patience_s).through(
+        schedule, seed
+    )
+
+
+class _Run:
+    def __init__(self, target: Target, patience_s: float) -> None:
+        self._target = target
+        self._patience_s = patience_s
+        self._records: list[Record] = []
+
+    async def through(self, schedule: Schedule, seed: int | None) -> History:
+        now_us = self._target.now_us()
+        self._records = [
+            Began(at_us=now_us, who="harness", version=VERSION, about="a schedule", seed=seed)
+        ]
+        try:
+            async with asyncio.timeout(self._longest_s(schedule)):
+                self._records += await self._target.reset()
+                for step in schedule.steps:
+                    if isinstance(step, Settle):
+                        await self._settle()
+                    else:
+                        self._records += await self._target.do(step)
+                        # What is wrong for a moment is wrong, whatever mends it.
+                        self._records += await self._target.snapshot()
+                await self._settle()
+        except TimeoutError:
+            raise CouldNotRun(f"a schedule did not end in time: {schedule}") from None
+        return self._records
+
+    def _longest_s(self, schedule: Schedule) -> float:
+        fences = 1 + sum(isinstance(step, Settle) for step in schedule.steps)
+        return _STEP_S * (2 + len(schedule.steps)) + 3 * self._target.patience_s * fences
+
+    async def _settle(self) -> None:
+        """Look until all is as it has to be, or its time is over: that is the fence."""
+        self._records += await self._target.settle()
+        upto_us, deadline = self._target.now_us(), Deadline(self._patience_s)
+        while True:
+            seen = await self._target.snapshot()
+            at_us = min((record.at_us for record in seen), default=self._target.now_us())
+            fence = Settled(at_us=at_us, who=EVERYBODY, upto_us=min(upto_us, at_us))
+            is_wrong = isinstance(check([*self._records, fence, *seen]), Invalid)
+            # Wrong already, without the fence: no time mends that.
+            is_over = deadline.is_over or isinstance(check([*self._records, *seen]), Invalid)
+            if not is_wrong or is_over:
+                self._records += [fence, *seen]
+                return
+            self._records += seen
+            await asyncio.sleep(_PAUSE_S)
