@@ -241,7 +241,7 @@ def preview(kind: str, body: str) -> str:
 
 def provider_name(name: str) -> str:
     """The id `evo-<x>` names the message whose provider id is `<x>` (contract, section 5)."""
-    return name[4:] if name.startswith("evo-") and len(name) > 4 else name
+    return name.removeprefix("evo-") or name
 
 
 def _provider_id(told: str | None, message_id: str) -> str | None:
