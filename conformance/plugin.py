@@ -15,7 +15,7 @@ import pytest
 
 from conformance.checks import CheckError, name_of, shown_by
 from conformance.known_failing import read_known_failing
-from conformance.recorder import Recorder, hand_over
+from conformance.recorder import Recorder, hand_over, led_seed
 from conformance.selection import Check, NothingToRun, Plan, Uncovered, covered, plan
 from conformance.settings import CONFIG_FILE, Options, Settings, SettingsError, read_settings
 from conformance.telling import Telling
@@ -59,14 +59,13 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the settings once; the seed goes to the workers with the options they are given."""
+    """Read the settings, on the process that leads the run and on each worker."""
     config.addinivalue_line("markers", "shows(*ids): the requirements that a check shows")
     try:
         settings = _read(config)
         known = read_known_failing(settings.known_failing) if settings.known_failing else {}
     except SettingsError as error:
         raise pytest.UsageError(str(error)) from None
-    config.option.seed = settings.seed
     config.stash[SETTINGS] = settings
     config.pluginmanager.register(Telling(known), "conformance-telling")
     if not hasattr(config, "workerinput") and not config.option.collectonly:
@@ -88,9 +87,9 @@ def _read(config: pytest.Config) -> Settings:
         seed=given.seed,
         config=given.conformance_config,
     )
-    return read_settings(
-        options, os.environ, config.invocation_params.dir, secrets.randbelow(2**32)
-    )
+    led = led_seed(config)
+    seed = secrets.randbelow(2**32) if led is None else led
+    return read_settings(options, os.environ, config.invocation_params.dir, seed)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

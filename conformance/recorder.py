@@ -21,11 +21,20 @@ from conformance.telling import ending_of
 from conformance.terminal import opening_lines, write_summary
 from conformance.verdict import ExitCode, Verdict, conclude
 
-__all__ = ["Recorder", "hand_over"]
+__all__ = ["Recorder", "hand_over", "led_seed"]
 
 _PLAN: Final = pytest.StashKey[Plan]()
 _PLACE: Final = "conformance_plan"
 """Where a worker writes the plan down: the controller collects nothing itself."""
+
+
+_SEED: Final = "conformance_seed"
+
+
+def led_seed(config: pytest.Config) -> int | None:
+    """The seed that a worker was given by the process that leads the run; None on that process."""
+    seed: int | None = getattr(config, "workerinput", {}).get(_SEED)
+    return seed
 
 
 def hand_over(config: pytest.Config, plan: Plan) -> None:
@@ -74,8 +83,8 @@ class Recorder:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker where to write the plan down."""
-        node.workerinput[_PLACE] = str(self._place)
+        """Tell a worker the run's seed, and where to write the plan down."""
+        node.workerinput.update({_PLACE: str(self._place), _SEED: self._settings.seed})
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep why a module could not be collected."""
