@@ -8,6 +8,7 @@ import os
 import ssl
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlencode
 
@@ -58,8 +59,9 @@ class RawWebSocket(Wire):
         *,
         sid: str | None = None,
         query: Mapping[str, str] | None = None,
+        greeted: bool = True,
     ) -> RawWebSocket:
-        """Open a session, or with `sid` a second transport of one, which has no handshake.
+        """Open a session, or with `sid` another transport of one, which is not greeted.
 
         Raises `HandshakeRefused` for any answer but 101.
         """
@@ -80,7 +82,7 @@ class RawWebSocket(Wire):
                 body = await reader.read(_CHUNK)
             await socket.close()
             raise HandshakeRefused(status, body.decode(errors="replace"))
-        if sid is None:
+        if greeted and sid is None:
             await socket._shake_hands()
         return socket
 
@@ -115,11 +117,9 @@ class RawWebSocket(Wire):
         await self._flush()
 
     async def _flush(self) -> None:
-        try:
+        with suppress(ConnectionError):  # the reader says so
             async with asyncio.timeout(self.deadline.left_s):
                 await self._writer.drain()
-        except ConnectionError:
-            pass  # the reader says so
 
     async def receive(self, deadline: Deadline | None = None) -> str | bytes | None:
         """Return the next packet; None once the peer has closed, by a frame or without one."""
@@ -174,6 +174,15 @@ class RawWebSocket(Wire):
                     self.is_closed = True
                     return None
         return self._arrived.popleft()
+
+    async def rest(self, deadline: Deadline) -> bytes:
+        """Return the bytes up to the end of the stream, whatever they are."""
+        data = b""
+        with suppress(ConnectionError):
+            async with asyncio.timeout(deadline.left_s):
+                while chunk := await self._reader.read(_CHUNK):
+                    data += chunk
+        return data
 
     async def close(self) -> None:
         """Drop the connection."""

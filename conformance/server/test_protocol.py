@@ -25,8 +25,8 @@ AT_ONCE_S: Final = 2.0
 """What an answer to a broken packet takes at most: a busy machine's second, a heartbeat's twelfth.
 The heartbeat, which would close the session as well, comes after 25 s."""
 
-HEARTBEAT_MS: Final = 5_000
-"""Below it a close would prove nothing about what it came of."""
+LEAST_S: Final = 0.25
+"""Less than that cannot be told from a machine that is busy."""
 
 INVALID_BEFORE: Final = {
     "no packet": "4abc",
@@ -174,11 +174,8 @@ async def test_polling(chat: Chat) -> None:
 @shows("S-PRO-3")
 async def test_the_upgrade(chat: Chat) -> None:
     """A WebSocket takes a polling session over while messages come: in order, and each once."""
-    await chat.needs("polling")
     conversation = chat.conversation()
-    polling = await chat.polling()
-    if "websocket" not in polling.handshake["upgrades"]:
-        raise NotApplicable("The server offers no upgrade.")
+    polling = await upgradable(chat)
     await polling.join(chat.auth())
     await polling.emit(events.SUBSCRIBE, conversation, ack=1)
     await polling.acknowledgement(1)
@@ -217,11 +214,8 @@ async def test_an_ordinary_client_upgrades(chat: Chat) -> None:
 @shows("S-PRO-3")
 async def test_a_probe_that_is_given_up(chat: Chat) -> None:
     """A WebSocket that goes away before it has taken over takes nothing with it."""
-    await chat.needs("polling")
     conversation = chat.conversation()
-    polling = await chat.polling()
-    if "websocket" not in polling.handshake["upgrades"]:
-        raise NotApplicable("The server offers no upgrade.")
+    polling = await upgradable(chat)
     await polling.join(chat.auth())
     await polling.emit(events.SUBSCRIBE, conversation, ack=1)
     await polling.acknowledgement(1)
@@ -232,6 +226,36 @@ async def test_a_probe_that_is_given_up(chat: Chat) -> None:
     wanted = [(await chat.webhook.writes(conversation)).id for _ in range(3)]
     seen = await messages(polling, conversation, len(wanted))
     chat.trace.require(seen == wanted, expected=wanted, seen=seen)
+
+
+@shows("S-PRO-3")
+async def test_a_second_websocket(chat: Chat) -> None:
+    """A session that has been upgraded takes no other WebSocket; it goes on as it was."""
+    polling = await upgradable(chat)
+    await polling.join(chat.auth())
+    first = await chat.websocket(sid=polling.sid)
+    await first.send("2probe")
+    await first.receive()
+    await first.send("5")
+    await still_there(chat, first)
+    try:
+        second = await chat.websocket(sid=polling.sid)
+    except HandshakeRefused:
+        pass
+    else:
+        over = await second.is_over(Deadline(AT_ONCE_S))
+        chat.trace.require(over, expected="the second one closed", seen="open")
+    await still_there(chat, first)
+
+
+@shows("S-PRO-3")
+async def test_a_close_packet(chat: Chat) -> None:
+    """A session on polling is closed by a close packet: no further poll is answered."""
+    await chat.needs("polling")
+    polling = await chat.polling()
+    await polling.join(chat.auth())
+    await polling.post("1")
+    await is_over(chat, polling)
 
 
 @shows("S-PRO-4")
@@ -251,6 +275,13 @@ async def test_an_invalid_packet(chat: Chat, transport: TransportName, packet: s
 
 
 @shows("S-PRO-4")
+@pytest.mark.parametrize("packet", INVALID_AFTER.values(), ids=INVALID_AFTER)
+async def test_an_invalid_packet_under_a_short_heartbeat(quick_chat: Chat, packet: str) -> None:
+    """An invalid packet closes the connection sooner than a short heartbeat could."""
+    await closes_at_once(quick_chat, await quick_chat.joined(), packet)
+
+
+@shows("S-PRO-4")
 @pytest.mark.parametrize("packet", INVALID_ENGINE.values(), ids=INVALID_ENGINE)
 async def test_an_invalid_engine_packet(chat: Chat, transport: TransportName, packet: str) -> None:
     """An invalid Engine.IO packet closes the session, at once."""
@@ -263,21 +294,10 @@ async def test_an_invalid_engine_packet(chat: Chat, transport: TransportName, pa
 async def test_an_invalid_frame(chat: Chat, frame: bytes) -> None:
     """What breaks RFC 6455 fails the WebSocket, at once."""
     socket = await chat.websocket()
-    proves(chat, socket)
+    within = at_once(socket)
     await socket.send_bytes(frame)
-    over = await socket.is_over(Deadline(AT_ONCE_S))
+    over = await socket.is_over(within)
     chat.trace.require(over, expected="a close at once", seen="an open session")
-
-
-@shows("S-PRO-4")
-async def test_an_invalid_post(chat: Chat) -> None:
-    """A POST of what is no packet is refused, and the session is over."""
-    await chat.needs("polling")
-    polling = await chat.polling()
-    await polling.join(chat.auth())
-    status = await polling.post("abc")
-    chat.trace.require(status == 400, expected="status 400", seen=status)
-    await is_over(chat, polling)
 
 
 @shows("S-PRO-4")
@@ -296,39 +316,31 @@ async def test_two_polls_at_once(chat: Chat) -> None:
 
 
 @shows("S-PRO-4")
-async def test_a_close_packet(chat: Chat, transport: TransportName) -> None:
-    """A close packet ends the session, at once."""
-    wire = await chat.joined(transport)
-    await closes_at_once(chat, wire, "1")
-
-
-@shows("S-PRO-4")
-async def test_a_second_websocket(chat: Chat) -> None:
-    """A session that is on a WebSocket takes no other one; it goes on as it was."""
-    first = await chat.websocket()
-    await first.join(chat.auth())
-    try:
-        second = await chat.websocket(sid=first.handshake["sid"])
-    except HandshakeRefused:
-        pass
-    else:
-        over = await second.is_over(Deadline(AT_ONCE_S))
-        chat.trace.require(over, expected="the second one closed", seen="open")
-    await still_there(chat, first)
-
-
-@shows("S-PRO-4")
 @pytest.mark.parametrize("query", BAD_HANDSHAKES.values(), ids=BAD_HANDSHAKES)
-async def test_a_bad_handshake(chat: Chat, transport: TransportName, query: Any) -> None:
-    """A handshake without what the protocol asks for is refused with 400."""
-    if "transport" in query and transport == "websocket":
-        query = query | {"transport": query["transport"] or "nothing"}
+async def test_a_bad_handshake(chat: Chat, query: dict[str, str]) -> None:
+    """A polling handshake without what the protocol asks for is refused with 400."""
+    await chat.needs("polling")
     try:
-        await chat.wire(transport, query=query)
+        await chat.polling(query=query)
     except HandshakeRefused as refusal:
         chat.trace.require(refusal.status == 400, expected="status 400", seen=str(refusal))
     else:
         raise chat.trace.broken(expected="status 400", seen="a session")
+
+
+@shows("S-PRO-4")
+@pytest.mark.parametrize("query", BAD_HANDSHAKES.values(), ids=BAD_HANDSHAKES)
+async def test_a_bad_websocket_handshake(chat: Chat, query: dict[str, str]) -> None:
+    """A WebSocket without what the protocol asks for becomes no session: refused, or closed."""
+    try:
+        socket = await chat.websocket(query=query, greeted=False)
+    except HandshakeRefused:
+        return
+    try:
+        said = await socket.rest(Deadline(AT_ONCE_S))
+    except TimeoutError:
+        raise chat.trace.broken(expected="a close at once", seen="an open one") from None
+    chat.trace.require(b'"sid"' not in said, expected="no session", seen=repr(said))
 
 
 @shows("S-PRO-5")
@@ -386,6 +398,15 @@ async def test_an_acknowledgement_of_what_fails(chat: Chat, payload: object) -> 
     chat.trace.require(is_refusal(refusal), expected='{"ok": false, "error": ...}', seen=refusal)
 
 
+async def upgradable(chat: Chat) -> RawPolling:
+    """A session on polling that can be upgraded; raises `NotApplicable`."""
+    await chat.needs("polling")
+    polling = await chat.polling()
+    if "websocket" not in polling.handshake["upgrades"]:
+        raise NotApplicable("The server offers no upgrade.")
+    return polling
+
+
 def is_refusal(answer: Any) -> bool:
     """Whether it is `{"ok": false, "error": {"code", "message"}}`."""
     match answer:
@@ -421,22 +442,26 @@ async def still_there(chat: Chat, wire: Wire) -> None:
     await wire.acknowledgement(900)
 
 
-def proves(chat: Chat, wire: Wire) -> None:
-    """Raise `CouldNotRun` where a close may just as well be the heartbeat's."""
-    if wire.handshake["pingInterval"] < HEARTBEAT_MS:
-        raise CouldNotRun(
-            f"With a heartbeat below {HEARTBEAT_MS} ms a close says nothing of what it came of."
-        )
+def at_once(wire: Wire) -> Deadline:
+    """A time in which a close cannot be the heartbeat's: pings are answered here, so even a server
+    that no longer listens waits for pingTimeout before it closes.
+
+    Raises `CouldNotRun` where that is too short to be told from a busy machine.
+    """
+    within_s = min(AT_ONCE_S, wire.handshake["pingTimeout"] / 2000)
+    if within_s < LEAST_S:
+        raise CouldNotRun("With so short a heartbeat a close says nothing of what it came of.")
+    return Deadline(within_s)
 
 
 async def closes_at_once(chat: Chat, wire: Wire, packet: str) -> None:
     """Check that a packet closes the session, long before the heartbeat could."""
-    proves(chat, wire)
+    within = at_once(wire)
     with suppress(TimeoutError):  # it may not be answered any more
         await wire.send(packet)
-    over = await wire.is_over(Deadline(AT_ONCE_S))
+    over = await wire.is_over(within)
     chat.trace.require(
-        over, expected=f"a close within {AT_ONCE_S:g} s of {packet!r}", seen="an open session"
+        over, expected=f"a close within {within.within_s:g} s of {packet!r}", seen="an open session"
     )
 
 
@@ -450,8 +475,8 @@ async def messages(wire: Wire, conversation: str, count: int) -> list[str]:
     """The ids of the next messages of a conversation; fewer where the session ends before."""
     ids: list[str] = []
     while len(ids) < count and (packet := await wire.packet()) is not None:
-        if packet.type is PacketType.EVENT and packet.data[0] == events.MESSAGE:
-            ids += [packet.data[1]["id"]] * (packet.data[1]["conversationId"] == conversation)
+        if packet.type is PacketType.EVENT and is_message(packet.data, conversation):
+            ids.append(packet.data[1]["id"])
     return ids
 
 
@@ -462,6 +487,12 @@ async def drained(polling: RawPolling, conversation: str) -> list[str]:
         packet = await polling.receive()
         if packet in ("6", None):
             return ids
-        if isinstance(packet, str) and packet.startswith('42["message"'):
-            message = json.loads(packet[2:])[1]
-            ids += [message["id"]] * (message["conversationId"] == conversation)
+        if isinstance(packet, str) and packet.startswith("42"):
+            data = json.loads(packet[2:])
+            if is_message(data, conversation):
+                ids.append(data[1]["id"])
+
+
+def is_message(data: list[Any], conversation: str) -> bool:
+    """Whether an event's data is a message of a conversation."""
+    return bool(data[0] == events.MESSAGE and data[1]["conversationId"] == conversation)
