@@ -37,11 +37,12 @@ _numbers: Final = itertools.count(1)
 
 @contextmanager
 def beginning(what: str) -> Iterator[None]:
-    """The check begins with `what`; without it, it could not run."""
+    """The check needs `what`; without it, it could not run."""
     try:
         yield
     except (Nonconforming, TimeoutError) as broken:
-        raise CouldNotRun(f"The check begins with {what}, and it did not: {broken}.") from None
+        lacks = f": {broken.expected}" if isinstance(broken, Nonconforming) else ""
+        raise CouldNotRun(f"The check needs {what}, and did not get it{lacks}.") from None
 
 
 async def connected(
