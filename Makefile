@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test quick lint format bench clean
+.PHONY: help demo test quick conform examples lint format bench clean
 
 help: ## Show these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -20,6 +20,15 @@ test: $(VENV)/.installed-dev ## All tests
 
 quick: $(VENV)/.installed-dev ## The tests without the slow ones
 	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+
+conform: $(VENV)/.installed-dev ## The conformance suites against the reference client and the fake server
+	$(BIN)/pytest conformance
+
+examples: $(VENV)/.installed-dev ## The conformance suites against the examples on Node
+	cd examples/node-server && npm ci --silent --no-audit --no-fund
+	$(BIN)/pytest conformance --server-cmd "node examples/node-server/server.js" --results out/examples/server.json
+	cd examples/typescript-client && npm ci --silent --no-audit --no-fund && npm run --silent build
+	$(BIN)/pytest conformance --client-cmd "node examples/typescript-client/dist/adapter.js" --results out/examples/client.json
 
 lint: $(VENV)/.installed-dev ## Format, lint, types, and who may import whom
 	$(BIN)/ruff format --check .
@@ -35,7 +44,7 @@ bench: $(VENV)/.installed-dev ## Side by side with the peers (installs them)
 	$(BIN)/python -m benchmarks
 
 clean: ## Forget the environment and all output
-	rm -rf $(VENV) out build *.egg-info tests/node/node_modules benchmarks/peers/node_modules
+	rm -rf $(VENV) out build *.egg-info tests/node/node_modules benchmarks/peers/node_modules examples/*/node_modules examples/*/dist
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here: install Python 3.11 or newer, or say PYTHON=..."; exit 3; }
