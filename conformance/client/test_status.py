@@ -8,7 +8,7 @@ from typing import Final
 from chatengine import events
 from conformance.checks import shows
 from conformance.client.feeds import Feed, RealtimeFeed, SocketFeed, Told
-from conformance.client.stages import connected, found, on_supabase, status_of
+from conformance.client.stages import beginning, connected, found, on_supabase, status_of
 from conformance.targets.client import ClientUnderTest, View
 from conformance.world import ANNA, World
 
@@ -67,25 +67,41 @@ async def test_a_message_told_again_takes_nothing_back(feed: Feed, client: Clien
     client.verify("not taken back", statuses(told), {told.text: "read"})
 
 
-@shows("C-STA-2")
-async def test_a_status_before_its_message(world: World, client: ClientUnderTest) -> None:
-    """A status that comes before its message is kept and applied, the greatest of several."""
+@shows("C-STA-1")
+async def test_the_greatest_of_several_that_come_early(
+    world: World, client: ClientUnderTest
+) -> None:
+    """Statuses that all come before their message are no exception."""
     client.needs("websocket")
     await connected(world, client, ANNA)
     feed = SocketFeed(world, client)
-    messages = [own(number, status="sent") for number in range(3)]
-    for told in messages:
-        await feed.tell_status(told, "delivered")
-    await feed.tell_status(messages[1], "read")
-    await feed.tell_status(messages[2], "sent")
-    await feed.fence()
-    for told in messages:
+    one, several = own(1, status="sent"), own(2, status="sent")
+    await feed.tell_status(one, "read")
+    for status in ("read", "sent", "delivered"):
+        await feed.tell_status(several, status)
+    for told in (one, several):
         await feed.tell(told)
     await feed.fence()
-    expected = dict(
-        zip((told.text for told in messages), ("delivered", "read", "delivered"), strict=True)
-    )
-    client.verify("kept and applied", statuses(*messages), expected)
+    with beginning("a status that is kept for its message (C-STA-2)"):
+        client.verify("kept", statuses(one), {one.text: "read"})
+    client.verify("the greatest", statuses(several), {several.text: "read"})
+
+
+@shows("C-STA-2")
+async def test_a_status_before_its_message(world: World, client: ClientUnderTest) -> None:
+    """A status that comes before its message is kept and applied."""
+    client.needs("websocket")
+    await connected(world, client, ANNA)
+    feed = SocketFeed(world, client)
+    delivered, read = own(1, status="sent"), own(2, status="sent")
+    await feed.tell_status(delivered, "delivered")
+    await feed.tell_status(read, "read")
+    await feed.fence()
+    for told in (delivered, read):
+        await feed.tell(told)
+    await feed.fence()
+    expected = {delivered.text: "delivered", read.text: "read"}
+    client.verify("kept and applied", statuses(delivered, read), expected)
 
 
 @shows("C-STA-2", "C-STA-3")
