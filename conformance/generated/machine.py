@@ -157,9 +157,11 @@ class _Schedules(RuleBasedStateMachine):
 
     @rule(random=_RANDOM)
     def break_(self, random: Random) -> None:
-        """The connection is lost."""
+        """The connection is lost, for a token but once: the next attempt takes 1 s (C-CONN-6)."""
         steps: list[Step] = [*map(Lose, LOSSES), Restart(), Expire()]
-        self._add(random.choice(steps))
+        step = random.choice(steps)
+        if step not in self._steps or not isinstance(step, Expire):
+            self._add(step)
 
     @rule(random=_RANDOM)
     def go_or_come_back(self, random: Random) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from conformance.deadlines import Deadline
 from conformance.generated.schedules import Step
 from conformance.history import History
 
@@ -29,10 +30,10 @@ class Target(Protocol):
     async def do(self, step: Step) -> History:
         """Carry a step out, any but `Settle`."""
 
-    async def settle(self) -> History:
+    async def settle(self, deadline: Deadline) -> History:
         """End all faults, wait until the target is back, and send a message behind it all.
 
-        Waits no longer than `patience_s`, and judges nothing.
+        A target that is not back by the deadline is not judged here: what it lacks is.
         """
 
     async def snapshot(self) -> History:

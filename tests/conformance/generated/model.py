@@ -23,6 +23,7 @@ from conformance.history.records import (
 )
 
 if TYPE_CHECKING:
+    from conformance.deadlines import Deadline
     from conformance.history import History
 
 __all__ = ["BUGS", "Bug", "Model"]
@@ -113,7 +114,7 @@ class Model:
                 self._breaks(step)
         return [Fault(at_us=self.now_us(), who="model", fault=type(step).__name__)]
 
-    async def settle(self) -> History:
+    async def settle(self, deadline: Deadline) -> History:
         self._up = True
         self._connects()
         records: list[Record] = []

@@ -1,0 +1,264 @@
+"""The target of a CRM client: behind its adapter, between fakes and a network that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Final
+
+from chatengine.moments import to_ms
+from chatengine.payloads import Message, to_wire
+from conformance.deadlines import Deadline, until
+from conformance.generated import schedules as steps
+from conformance.generated.schedules import Server, Step
+from conformance.history import History
+from conformance.history.records import Entered, Held, Shown
+from conformance.journal import HARNESS, Journal
+from conformance.targets.adapter import Adapter
+from conformance.targets.client import PATIENCE_S, ClientUnderTest
+from conformance.targets.protocol import Snapshot, Timing
+from conformance.world import World, WorldSettings, Written, running_world
+from fakes.network.proxy import RunningProxy
+
+__all__ = ["ClientTarget", "client_target"]
+
+_CLIENT: Final = "client"
+_INSTANCE, _WORKSPACE, _NUMBER = "sales-1", "w-1", "n-1"
+
+_WORLD: Final = WorldSettings(ping_interval_ms=1000, ping_timeout_ms=1000)
+"""A dead connection that nobody ends is noticed within 2 s, and no more than that is waited for."""
+
+_TIMING: Final = Timing(
+    reconnect_delay_ms=50, reconnect_delay_max_ms=250, fallback_after_ms=100, poll_interval_ms=250
+)
+"""A schedule has many losses, and the time of a search is mostly spent in coming back from them."""
+
+_RESTART_S: Final = 0.1
+"""How long a server that restarts is gone: a client that comes back at once meets nobody."""
+
+_STORED_S: Final = 5.0
+_MOST_MESSAGES: Final = 10_000
+
+_FILTER: Final = re.compile(r"conversation_id=eq\.(.+)")
+
+
+@asynccontextmanager
+async def client_target(command: Sequence[str]) -> AsyncIterator[ClientTarget]:
+    """Run an adapter within the block; raises `CouldNotRun` where that does not work."""
+    adapter = await Adapter.start(command)
+    try:
+        target = ClientTarget(adapter, await ClientUnderTest.greet(adapter, Journal(), _CLIENT))
+        try:
+            yield target
+        finally:
+            await target.close()
+    finally:
+        await adapter.close()
+
+
+class ClientTarget:
+    """One process of the client, in a world of its own for each schedule."""
+
+    patience_s = PATIENCE_S
+
+    def __init__(self, adapter: Adapter, client: ClientUnderTest) -> None:
+        self._adapter = adapter
+        self._client = client
+        self._is_started = False
+        self._stack = AsyncExitStack()
+        self._journal = Journal()
+        self._world: World
+        self._down: set[Server] = set()
+        self._opened: Counter[int] = Counter()
+        self._fences = 0
+
+    def now_us(self) -> int:
+        """The journal's clock."""
+        return self._journal.now_us()
+
+    async def close(self) -> None:
+        """End the world; the adapter's owner ends that."""
+        await self._stack.aclose()
+
+    async def reset(self) -> History:
+        """Start the client afresh in another world; of the last it is told no more."""
+        if self._is_started:
+            await self._client.stop()
+        await self._stack.aclose()
+        self._journal = Journal()
+        self._world = await self._stack.enter_async_context(running_world(_WORLD, self._journal))
+        self._client = ClientUnderTest(self._adapter, self._client.hello, self._journal, _CLIENT)
+        self._down.clear()
+        self._opened.clear()
+        await self._client.start(self._world.config(timing=_TIMING))
+        self._is_started = True
+        return self._since(0)
+
+    async def do(self, step: Step) -> History:
+        """Carry a step out; what needs a capability that is not claimed is left out."""
+        before = len(self._journal.records)
+        match step:
+            case steps.Write():
+                await self._write(step)
+            case steps.Again(message=message):
+                await self._write_again(message)
+            case steps.Status(message=message, status=status):
+                await self._world.acknowledge(self._written(message), status)
+            case steps.Send(message=message, conversation=conversation):
+                if self._client.claims("send"):
+                    text, client_id = f"sent: {message}", f"send-{message}"
+                    await self._client.send(_jid(conversation), text, client_id)
+            case steps.Open(conversation=conversation):
+                self._opened[conversation] += 1
+                await self._client.open(_jid(conversation))
+            case steps.Close(conversation=conversation):
+                if self._opened[conversation]:
+                    self._opened[conversation] -= 1
+                    await self._client.close(_jid(conversation))
+            case _:
+                await self._break(step)
+        return self._since(before)
+
+    async def settle(self, deadline: Deadline) -> History:
+        """Make all good, wait until the client is back, and write into what is open."""
+        before = len(self._journal.records)
+        self._bring_back("chatengine")
+        self._bring_back("supabase")
+        with suppress(TimeoutError):
+            await until(self._is_back, deadline)
+        for conversation in +self._opened:
+            self._fences += 1
+            await self._enters(f"fence-{self._fences}", conversation, "the fence")
+        return self._since(before)
+
+    async def snapshot(self) -> History:
+        """What the client shows, and what the servers hold for it."""
+        shown = Journal()
+        shown.shown(_CLIENT, await self._adapter.ask("snapshot", Snapshot))
+        there = {record.conversation for record in shown.records if isinstance(record, Shown)}
+        for conversation in map(_jid, +self._opened):
+            if conversation not in there:
+                shown.add(Shown, _CLIENT, conversation=conversation, messages=())
+        subscriptions = await self._world.subscriptions()
+        shown.add(Held, _CLIENT, conversations=tuple(subscriptions))
+        shown.add(Held, _CLIENT, conversations=tuple(self._channels()), by="supabase")
+        return shown.records
+
+    # who writes
+
+    async def _write(self, step: steps.Write) -> None:
+        key_id, text = self._written(step.message).key_id, f"message {step.message}"
+        await self._enters(key_id, step.conversation, text, ago_s=step.ago_s, by_us=step.by_us)
+
+    async def _enters(
+        self, key_id: str, conversation: int, text: str, *, ago_s: int = 0, by_us: bool = False
+    ) -> None:
+        """Let a message enter as by the webhook, under a name that a status may have had before."""
+        began_us = self.now_us()
+        body = {
+            "instance": _INSTANCE,
+            "remoteJid": _jid(conversation),
+            "keyId": key_id,
+            "text": text,
+            "fromMe": by_us,
+            "second": int(time.time()) - ago_s,
+        }
+        await self._world.engine.call("POST", "/messages", body)
+        # What may be the echo of a send under way is stored when that is settled.
+        stored = await until(lambda: self._stored(key_id, _jid(conversation)), Deadline(_STORED_S))
+        self._journal.add(
+            Entered,
+            HARNESS,
+            began_us=began_us,
+            message=key_id,
+            conversation=_jid(conversation),
+            workspace=_WORKSPACE,
+            number=_NUMBER,
+            created_ms=to_ms(stored.created_at),
+            body=text,
+        )
+
+    async def _write_again(self, message: int) -> None:
+        """Push what is stored once more, to those who are subscribed."""
+        key_id = self._written(message).key_id
+        for record in self._journal.records:
+            if isinstance(record, Entered) and record.message == key_id:
+                stored = self._stored(key_id, record.conversation)
+                if stored is not None:
+                    await self._world.push("message", to_wire(stored), record.conversation)
+                    return
+
+    def _stored(self, key_id: str, conversation_id: str) -> Message | None:
+        store = self._world.fakes.chatengine.store
+        kept = store.messages(_WORKSPACE, conversation_id, since_ms=None, limit=_MOST_MESSAGES)
+        return next((each for each in kept if each.id == f"evo-{key_id}"), None)
+
+    def _written(self, message: int) -> Written:
+        """What names a message, be it written or not."""
+        key_id = f"message-{message}"
+        return Written(id=f"evo-{key_id}", key_id=key_id, conversation_id="", text="")
+
+    # what goes wrong
+
+    async def _break(self, step: Step) -> None:
+        match step:
+            case steps.Lose(how=how) if how != "half-open":
+                await self._world.lose(how)
+            case steps.Lose():
+                self._world.fall_silent()
+                self._down.add("chatengine")
+            case steps.Down(server=server):
+                self._world.take_down(self._proxy(server))
+                self._down.add(server)
+            case steps.Up(server=server):
+                self._bring_back(server)
+            case steps.Restart():
+                await self._restart()
+            case steps.Expire():
+                refusal = {"code": "unauthorized", "message": "the token has expired", "count": 1}
+                await self._world.engine.call("PUT", "/faults/refusal", refusal)
+                await self._world.lose("server close")
+
+    async def _restart(self) -> None:
+        await self._world.lose("server close")
+        if "chatengine" not in self._down:
+            self._world.take_down()
+            await asyncio.sleep(_RESTART_S)
+            self._world.bring_back()
+
+    def _bring_back(self, server: Server) -> None:
+        if server in self._down:
+            self._world.bring_back(self._proxy(server))
+            self._down.remove(server)
+
+    def _proxy(self, server: Server) -> RunningProxy:
+        return self._world.network if server == "chatengine" else self._world.supabase_network
+
+    # what there is to see
+
+    async def _is_back(self) -> bool:
+        """Whether the socket serves, and will tell of what is open."""
+        if not self._client.claims("websocket"):
+            return True
+        subscribed = set(await self._world.subscriptions())
+        snapshot = await self._adapter.ask("snapshot", Snapshot)
+        return snapshot.connection.is_connected and subscribed >= set(map(_jid, +self._opened))
+
+    def _channels(self) -> list[str]:
+        """The conversations that channels at Supabase tell of, each as often as channels do."""
+        found: list[str] = []
+        for channel in self._world.supabase.hub.channels():
+            filters = {str(each.get("filter")) for each in channel.config.postgres_changes}
+            found += [match[1] for each in sorted(filters) if (match := _FILTER.fullmatch(each))]
+        return found
+
+    def _since(self, before: int) -> History:
+        return self._journal.records[before:]
+
+
+def _jid(conversation: int) -> str:
+    return f"551199000000{conversation}@s.whatsapp.net"
