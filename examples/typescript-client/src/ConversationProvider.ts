@@ -1,5 +1,6 @@
 /** A CRM client: one agent's view of a workspace, whichever source serves it. */
 
+import { Gaps } from './backfill.js';
 import { Sending } from './sending.js';
 import { Session } from './Session.js';
 import { Store } from './store.js';
@@ -17,18 +18,20 @@ const NOT_STARTED: Connection = {
 export class ConversationProvider {
   store: Store;
 
+  private gaps: Gaps;
   private readonly opened = new OpenConversations();
   private session: Session | null = null;
   private sending: Sending;
 
   constructor(private config: ClientConfig) {
     this.store = new Store(config);
+    this.gaps = new Gaps(this.store);
     this.sending = new Sending(this.store, () => this.session);
   }
 
   /** Connecting goes on in the background. */
   start(): void {
-    this.session = new Session(this.config, this.store, this.opened);
+    this.session = new Session(this.config, this.store, this.gaps, this.opened);
     this.session.start();
   }
 
@@ -38,6 +41,7 @@ export class ConversationProvider {
     const identity = ['workspaceId', 'userId', 'whatsappNumberId'] as const;
     if (identity.some((field) => config[field] !== this.config[field])) {
       this.store = new Store(config);
+      this.gaps = new Gaps(this.store);
       for (const conversationId of this.opened) this.store.messages.track(conversationId);
       this.sending = new Sending(this.store, () => this.session);
     }
@@ -67,7 +71,12 @@ export class ConversationProvider {
   }
 
   /** The same client id in the same conversation is the same send. */
-  send(conversationId: string, content: string, clientMessageId: string, replyToMessageId: string | null): void {
+  send(
+    conversationId: string,
+    content: string,
+    clientMessageId: string,
+    replyToMessageId: string | null,
+  ): void {
     if (this.store.messages.has(conversationId, clientMessageId)) return;
     this.store.showOwn(conversationId, content, clientMessageId, replyToMessageId);
     void this.sending.begin({ conversationId, content, clientMessageId, replyToMessageId });

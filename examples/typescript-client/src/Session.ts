@@ -6,9 +6,10 @@
  * released once the gap is closed, so that nothing falls between (C-FBK-*).
  */
 
-import { Backfill, Gaps } from './backfill.js';
+import { Backfill } from './backfill.js';
+import type { Gaps } from './backfill.js';
 import { LIST, SupabaseHistory } from './history.js';
-import type { History, Key } from './history.js';
+import type { Key } from './history.js';
 import type { Store } from './store.js';
 import { SupabaseRealtime, connectSupabase } from './SupabaseRealtime.js';
 import { sleep } from './time.js';
@@ -22,7 +23,6 @@ export class Session {
   readonly websocket: WebSocketContext | null = null;
 
   private readonly supabase: { history: SupabaseHistory; backfill: Backfill } | null = null;
-  private readonly gaps: Gaps;
   private readonly life = new AbortController();
   private realtime: SupabaseRealtime | null = null;
   private leaving: Promise<unknown> = Promise.resolve();
@@ -30,25 +30,34 @@ export class Session {
   private timer: NodeJS.Timeout | undefined;
   private polling: AbortController | null = null;
   private isPollAnswered = false;
+  private isRealtimeServing = false;
   private hasConnected = false;
 
   constructor(
     readonly config: ClientConfig,
     private readonly store: Store,
+    private readonly gaps: Gaps,
     private readonly opened: Iterable<string>,
   ) {
     const { chatengine, supabase, token, timing, workspaceId, whatsappNumberId } = config;
-    this.gaps = new Gaps(store);
     if (chatengine && token) {
-      this.websocket = new WebSocketContext(chatengine, token, config, store, this.gaps, {
+      this.websocket = new WebSocketContext(chatengine, token, config, store, gaps, {
         connected: () => this.socketUp(),
         lost: () => this.socketDown(),
         complete: () => this.release(),
       });
     }
     if (supabase) {
-      const history = new SupabaseHistory(connectSupabase(supabase, timing), store, workspaceId, whatsappNumberId);
-      this.supabase = { history, backfill: new Backfill(history, this.gaps, timing) };
+      const history = new SupabaseHistory(
+        connectSupabase(supabase, timing),
+        store,
+        workspaceId,
+        whatsappNumberId,
+      );
+      this.supabase = {
+        history,
+        backfill: new Backfill(history, gaps, timing, () => this.rowsFetched()),
+      };
     }
   }
 
@@ -60,7 +69,10 @@ export class Session {
   start(): void {
     for (const key of this.keys()) this.gaps.begin(key);
     this.websocket?.client.connect();
-    this.timer = setTimeout(() => this.fallBack(), this.websocket ? this.config.timing.fallbackAfterMs : 0);
+    this.timer = setTimeout(
+      () => this.fallBack(),
+      this.websocket ? this.config.timing.fallbackAfterMs : 0,
+    );
   }
 
   async stop(): Promise<void> {
@@ -69,6 +81,7 @@ export class Session {
     this.stopPolling();
     this.websocket?.stop();
     this.leaveRealtime();
+    for (const key of this.keys()) this.gaps.begin(key);
     await this.leaving;
   }
 
@@ -89,19 +102,26 @@ export class Session {
 
   get connection(): Connection {
     const { websocket, realtime, supabase } = this;
-    const errors = [websocket?.client.lastError, websocket?.backfill.lastError, realtime?.lastError, supabase?.backfill.lastError];
+    const errors = [
+      websocket?.client.lastError,
+      websocket?.backfill.lastError,
+      realtime?.lastError,
+      supabase?.backfill.lastError,
+    ];
     return {
       isEnabled: this.config.chatengine !== null,
       isConnected: websocket?.isConnected ?? false,
       source: this.source,
-      state: websocket?.client.state ?? (realtime === null ? 'disconnected' : realtime.isUp ? 'connected' : 'connecting'),
+      state:
+        websocket?.client.state ??
+        (supabase ? (this.isRealtimeServing ? 'connected' : 'connecting') : 'disconnected'),
       lastError: errors.find((error) => error) ?? this.store.lastError,
     };
   }
 
   private get source(): Connection['source'] {
     if (this.websocket?.isConnected) return 'websocket';
-    if (this.realtime?.isUp) return 'supabase';
+    if (this.isRealtimeServing) return 'supabase';
     return this.isPollAnswered ? 'polling' : 'none';
   }
 
@@ -123,7 +143,8 @@ export class Session {
   private socketDown(): void {
     clearTimeout(this.timer);
     for (const key of this.keys()) this.gaps.begin(key);
-    if (this.realtime) this.startPolling(); // it was not released yet, and missed nothing
+    if (this.realtime)
+      this.startPolling(); // it was not released yet, and missed nothing
     else this.timer = setTimeout(() => this.fallBack(), this.config.timing.fallbackAfterMs);
   }
 
@@ -160,7 +181,15 @@ export class Session {
     this.supabase?.backfill.start(key, endsGap);
   }
 
+  /** Realtime serves once what came before is there too, or cannot be had. */
+  private rowsFetched(): void {
+    const { realtime, supabase } = this;
+    if (realtime?.isUp && (supabase?.backfill.isIdle || supabase?.backfill.lastError))
+      this.isRealtimeServing = true;
+  }
+
   private realtimeLost(key: Key): void {
+    this.isRealtimeServing = false;
     this.supabase?.backfill.stop(key);
     if (this.websocket === null) this.gaps.begin(key);
   }
@@ -175,6 +204,7 @@ export class Session {
     this.supabase?.backfill.stopAll();
     this.leaving = Promise.all([this.leaving, this.realtime?.leave()]);
     this.realtime = null;
+    this.isRealtimeServing = false;
   }
 
   // Polling
@@ -204,12 +234,15 @@ export class Session {
 
   /** Ask ChatEngine, else Supabase, for what is new. */
   private async pollOnce(signal: AbortSignal): Promise<boolean> {
-    const histories: (History | undefined)[] = [this.websocket?.api, this.supabase?.history];
-    for (const history of histories.filter((each) => each !== undefined)) {
+    const histories = [this.websocket?.api, this.supabase?.history].filter(
+      (each) => each !== undefined,
+    );
+    const [primary] = histories;
+    for (const history of histories) {
       try {
         const keys = this.keys();
         await Promise.all(keys.map((key) => history.fetch(key, this.gaps.since(key), signal)));
-        if (history === histories[0] && !signal.aborted) keys.forEach((key) => this.gaps.advance(key));
+        if (history === primary && !signal.aborted) keys.forEach((key) => this.gaps.advance(key));
         return true;
       } catch {
         // The next one may answer, or the next poll.

@@ -73,12 +73,19 @@ export class SupabaseRealtime {
   watch(key: Key): void {
     if (this.subscriptions.has(key)) return;
     const [name, filter, bindings] = key === LIST ? this.listTopic() : conversationTopic(key);
-    const subscription = new Subscription(this.supabase, name, filter, bindings, this.config.timing, {
-      serving: () => this.serving(key),
-      lost: (cause) => this.lost(key, cause),
-      incomplete: () => this.listener.incomplete(key),
-      row: (table, record) => this.listener.row(table, record),
-    });
+    const subscription = new Subscription(
+      this.supabase,
+      name,
+      filter,
+      bindings,
+      this.config.timing,
+      {
+        serving: () => this.serving(key),
+        lost: (cause) => this.lost(key, cause),
+        incomplete: () => this.listener.incomplete(key),
+        row: (table, record) => this.listener.row(table, record),
+      },
+    );
     this.subscriptions.set(key, subscription);
     subscription.join();
   }
@@ -125,13 +132,24 @@ export class SupabaseRealtime {
       whatsappNumberId === null
         ? ['all', `workspace_id=eq.${quoted(workspaceId)}`]
         : [whatsappNumberId, `whatsapp_number_id=eq.${quoted(whatsappNumberId)}`];
-    const bindings: Binding[] = [['INSERT', 'conversations'], ['UPDATE', 'conversations'], ['INSERT', 'messages']];
+    const bindings: Binding[] = [
+      ['INSERT', 'conversations'],
+      ['UPDATE', 'conversations'],
+      ['INSERT', 'messages'],
+    ];
     return [`conversations-${workspaceId}-${which}`, filter, bindings];
   }
 }
 
 function conversationTopic(id: string): [string, string, Binding[]] {
-  return [`messages-${id}`, `conversation_id=eq.${quoted(id)}`, [['INSERT', 'messages'], ['UPDATE', 'messages']]];
+  return [
+    `messages-${id}`,
+    `conversation_id=eq.${quoted(id)}`,
+    [
+      ['INSERT', 'messages'],
+      ['UPDATE', 'messages'],
+    ],
+  ];
 }
 
 /** One channel, joined again after every end that realtime-js does not mend by itself. */

@@ -5,7 +5,14 @@ import type { Socket } from 'socket.io-client';
 
 import { backoffMs } from './time.js';
 import { SERVER_EVENTS } from './types.js';
-import type { ClientToServerEvents, ConnectionState, SendMessageCommand, ServerEvent, ServerToClientEvents, Timing } from './types.js';
+import type {
+  ClientToServerEvents,
+  ConnectionState,
+  SendMessageCommand,
+  ServerEvent,
+  ServerToClientEvents,
+  Timing,
+} from './types.js';
 
 /** One attempt with every transport. Pauses count from its start, so a hung one delays no more than this. */
 const ATTEMPT_MS = 4000;
@@ -13,6 +20,8 @@ const ATTEMPT_MS = 4000;
 const REFUSED_MS = 1000;
 /** A server that does not acknowledge a subscription must not hold up more. */
 const ACK_MS = 2000;
+/** A socket that is not closed by then has nobody at its other end. */
+const CLOSE_MS = 1000;
 
 export interface WebSocketListener {
   connected(): void;
@@ -38,7 +47,7 @@ export class WebSocketClient {
   ) {
     // Without its own reconnection, which ends after "io server disconnect" and after a refusal:
     // one rule for every loss is simpler than mending those two.
-    this.socket = io(endpoint.url, {
+    this.socket = io(new URL(endpoint.url).origin, {
       path: endpoint.path,
       transports: ['websocket', 'polling'],
       tryAllTransports: true,
@@ -68,13 +77,19 @@ export class WebSocketClient {
   disconnect(): void {
     this.state = 'disconnected';
     clearTimeout(this.timer);
+    const transport = this.socket.io.engine?.transport as
+      { ws?: { terminate?(): void } } | undefined;
     this.socket.disconnect();
+    // The library ws waits half a minute for a peer that is gone.
+    setTimeout(() => transport?.ws?.terminate?.(), CLOSE_MS);
   }
 
   /** Resolves when the subscription is there, as far as can be told. */
   async subscribe(conversationId: string): Promise<void> {
     try {
-      const answer = await this.socket.timeout(ACK_MS).emitWithAck('subscribe:conversation', conversationId);
+      const answer = await this.socket
+        .timeout(ACK_MS)
+        .emitWithAck('subscribe:conversation', conversationId);
       if (!answer?.ok) this.lastError = answer?.error?.message ?? null;
     } catch {
       // No answer in time, or the connection is lost: then the next one subscribes again.

@@ -32,7 +32,9 @@ export class WebSocketContext {
   ) {
     const mint = () => mintChatEngineJwt(token, workspaceId, userId);
     this.api = new ChatEngineApi(endpoint.url, mint, store);
-    this.backfill = new Backfill(this.api, gaps, timing, () => listener.complete());
+    this.backfill = new Backfill(this.api, gaps, timing, () => {
+      if (this.backfill.isIdle) listener.complete();
+    });
     this.client = new WebSocketClient(endpoint, () => ({ token: mint(), workspaceId }), timing, {
       connected: () => listener.connected(),
       lost: () => {
@@ -50,7 +52,9 @@ export class WebSocketContext {
   /** Subscribe, then fetch what was missed: in this order, so that nothing falls between. */
   follow(key: Key): void {
     if (!this.isConnected) return; // all that is open is followed at the next connection (C-SUB-2)
-    this.backfill.start(key, true, () => (key === LIST ? Promise.resolve() : this.client.subscribe(key)));
+    this.backfill.start(key, true, () =>
+      key === LIST ? Promise.resolve() : this.client.subscribe(key),
+    );
   }
 
   unfollow(conversationId: string): void {

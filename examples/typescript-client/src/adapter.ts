@@ -11,7 +11,10 @@ const CAPABILITIES = ['websocket', 'supabase', 'polling', 'send', 'typing', 'rec
 const EXIT_MS = 3000; // the process ends within 5 s of `exit`
 
 class Refusal extends Error {
-  constructor(readonly code: 'unsupported' | 'invalid' | 'failed', message: string) {
+  constructor(
+    readonly code: 'unsupported' | 'invalid' | 'failed',
+    message: string,
+  ) {
     super(message);
   }
 }
@@ -20,14 +23,21 @@ let client: ConversationProvider | null = null;
 let isRunning = false;
 
 function running(): ConversationProvider {
-  if (client === null || !isRunning) throw new Refusal('failed', 'the client is not running: start comes first');
+  if (client === null || !isRunning)
+    throw new Refusal('failed', 'the client is not running: start comes first');
   return client;
 }
 
 const verbs: Record<string, (request: Fields) => unknown> = {
   hello(request) {
-    if (request['protocol'] !== PROTOCOL) throw new Refusal('unsupported', `this adapter speaks protocol ${PROTOCOL}`);
-    return { name: 'crm-typescript-client', version: '1.0.0', language: 'typescript', capabilities: CAPABILITIES };
+    if (request['protocol'] !== PROTOCOL)
+      throw new Refusal('unsupported', `this adapter speaks protocol ${PROTOCOL}`);
+    return {
+      name: 'crm-typescript-client',
+      version: '1.0.0',
+      language: 'typescript',
+      capabilities: CAPABILITIES,
+    };
   },
   start(request) {
     const config = readConfig(request['config']);
@@ -40,13 +50,19 @@ const verbs: Record<string, (request: Fields) => unknown> = {
   open: (request) => running().open(required(request, 'conversationId')),
   close: (request) => running().close(required(request, 'conversationId')),
   send(request) {
-    const [conversation, client] = [required(request, 'conversationId'), required(request, 'clientMessageId')];
-    running().send(conversation, text(request, 'content') ?? '', client, text(request, 'replyToMessageId'));
+    const [conversation, client] = [
+      required(request, 'conversationId'),
+      required(request, 'clientMessageId'),
+    ];
+    running().send(
+      conversation,
+      text(request, 'content') ?? '',
+      client,
+      text(request, 'replyToMessageId'),
+    );
   },
   typing(request) {
-    const isTyping = flag(request, 'isTyping');
-    if (isTyping === null) throw new Malformed('isTyping is missing');
-    running().emitTyping(required(request, 'conversationId'), isTyping);
+    running().emitTyping(required(request, 'conversationId'), flag(request, 'isTyping'));
   },
   snapshot,
   async stop() {
@@ -57,18 +73,28 @@ const verbs: Record<string, (request: Fields) => unknown> = {
 };
 
 function snapshot(): object {
-  if (client === null) client = new ConversationProvider(readConfig({ workspaceId: '-', userId: '-' }));
+  if (client === null)
+    client = new ConversationProvider(readConfig({ workspaceId: '-', userId: '-' }));
   const { store, connection } = client;
   return {
     connection,
-    conversations: store.conversations.list().map((each) => ({ ...each, lastMessageAt: iso(each.lastMessageAt) })),
-    messages: Object.fromEntries([...store.messages.tracked].map((id) => [id, store.messages.of(id).map(toWire)])),
+    conversations: store.conversations
+      .list()
+      .map((each) => ({ ...each, lastMessageAt: iso(each.lastMessageAt) })),
+    messages: Object.fromEntries(
+      [...store.messages.tracked].map((id) => [id, store.messages.of(id).map(toWire)]),
+    ),
     typing: store.typing.view(),
     counters: store.counters,
   };
 }
 
-function toWire({ conversationId: _, workspaceId: __, sentByUserId: ___, ...message }: CoreMessage): object {
+function toWire({
+  conversationId: _,
+  workspaceId: __,
+  sentByUserId: ___,
+  ...message
+}: CoreMessage): object {
   return { ...message, createdAt: iso(message.createdAt) };
 }
 
@@ -82,10 +108,16 @@ function readConfig(value: unknown): ClientConfig {
     config[part] == null ? null : fields(config[part]),
   );
   return {
-    chatengine: chatengine ? { url: url(chatengine), path: text(chatengine, 'path') ?? '/api/ws' } : null,
+    chatengine: chatengine
+      ? { url: url(chatengine), path: text(chatengine, 'path') ?? '/api/ws' }
+      : null,
     supabase: supabase ? { url: url(supabase), anonKey: required(supabase, 'anonKey') } : null,
     token: token
-      ? { secret: required(token, 'secret'), ttlSeconds: number(token, 'ttlSeconds') ?? 3600, claims: fields(token['claims'] ?? {}) }
+      ? {
+          secret: required(token, 'secret'),
+          ttlSeconds: number(token, 'ttlSeconds') ?? 3600,
+          claims: fields(token['claims'] ?? {}),
+        }
       : null,
     workspaceId: required(config, 'workspaceId'),
     userId: required(config, 'userId'),
@@ -96,7 +128,8 @@ function readConfig(value: unknown): ClientConfig {
 
 function url(from: Fields): string {
   const value = required(from, 'url');
-  if (!/^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : '')) throw new Malformed('url is no http(s) URL');
+  if (!/^https?:$/.test(URL.canParse(value) ? new URL(value).protocol : ''))
+    throw new Malformed('url is no http(s) URL');
   return value;
 }
 
@@ -111,7 +144,8 @@ function timing(from: Fields): Timing {
 
 function number(from: Fields, name: string): number | null {
   const value = from[name] ?? null;
-  if (value !== null && !(typeof value === 'number' && value > 0)) throw new Malformed(`${name} is no positive number`);
+  if (value !== null && !(typeof value === 'number' && value > 0))
+    throw new Malformed(`${name} is no positive number`);
   return value;
 }
 
@@ -123,11 +157,13 @@ async function answer(line: string): Promise<void> {
     request = fields(parsed(line));
     const verb = required(request, 'verb');
     const method = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
-    if (method === undefined) throw new Refusal('unsupported', `there is no verb ${verb.slice(0, 40)}`);
+    if (method === undefined)
+      throw new Refusal('unsupported', `there is no verb ${verb.slice(0, 40)}`);
     write({ id: request['id'] ?? null, ok: true, result: (await method(request)) ?? {} });
     if (verb === 'exit') await exit();
   } catch (error) {
-    const code = error instanceof Refusal ? error.code : error instanceof Malformed ? 'invalid' : 'failed';
+    const code =
+      error instanceof Refusal ? error.code : error instanceof Malformed ? 'invalid' : 'failed';
     if (code === 'failed' && !(error instanceof Refusal)) console.error(error);
     const message = error instanceof Error ? error.message : String(error);
     write({ id: request['id'] ?? null, ok: false, error: { code, message } });

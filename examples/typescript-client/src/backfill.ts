@@ -44,9 +44,12 @@ export class Gaps {
   }
 }
 
-/** The fetches of one source, each tried until it succeeds or is not wanted any more. */
+/**
+ * The fetches of one source, each tried until it succeeds or is not wanted any more; `tried` is called
+ * after each attempt.
+ */
 export class Backfill {
-  /** Why the last attempt failed, while any does. */
+  /** Why the last attempt failed, if it did. */
   lastError: string | null = null;
 
   private readonly running = new Map<Key, AbortController>();
@@ -55,7 +58,7 @@ export class Backfill {
     private readonly history: History,
     private readonly gaps: Gaps,
     private readonly timing: Timing,
-    private readonly done: () => void = () => {},
+    private readonly tried: () => void,
   ) {}
 
   get isIdle(): boolean {
@@ -80,7 +83,12 @@ export class Backfill {
     this.lastError = null;
   }
 
-  private async untilFetched(key: Key, endsGap: boolean, ready: () => Promise<void>, life: AbortSignal): Promise<void> {
+  private async untilFetched(
+    key: Key,
+    endsGap: boolean,
+    ready: () => Promise<void>,
+    life: AbortSignal,
+  ): Promise<void> {
     await ready();
     for (let failures = 0; !life.aborted; failures++) {
       try {
@@ -90,6 +98,7 @@ export class Backfill {
       } catch (error) {
         if (life.aborted) return;
         this.lastError = String(error);
+        this.tried();
         await sleep(backoffMs(failures, this.timing), life);
       }
     }
@@ -99,6 +108,6 @@ export class Backfill {
     if (endsGap) this.gaps.end(key);
     this.running.delete(key);
     this.lastError = null;
-    if (this.isIdle) this.done();
+    this.tried();
   }
 }

@@ -30,7 +30,10 @@ export interface Send {
 
 /** A request of ChatEngine's HTTP interface that was answered with an error. */
 export class HttpError extends Error {
-  constructor(readonly status: number, reason: string) {
+  constructor(
+    readonly status: number,
+    reason: string,
+  ) {
     super(`ChatEngine answered ${status}: ${reason}`);
   }
 }
@@ -56,8 +59,10 @@ export class ChatEngineApi implements History {
     const latest = asList(await this.call(`${query}&limit=${LATEST}`, signal));
     this.store.history(latest);
     if (latest.length < LATEST || Math.min(...moments(latest, 'createdAt')) < since) return;
-    for (let from = since; ; ) {
-      const page = asList(await this.call(`${query}&since=${new Date(from).toISOString()}&limit=${PAGE}`, signal));
+    for (let from = since; ;) {
+      const page = asList(
+        await this.call(`${query}&since=${new Date(from).toISOString()}&limit=${PAGE}`, signal),
+      );
       this.store.history(page);
       const last = Math.max(...moments(page, 'createdAt'));
       if (page.length < LATEST || last <= from) return;
@@ -101,21 +106,36 @@ export class SupabaseHistory implements History {
     }
   }
 
-  private async messages(column: string, value: string, since: number, signal: AbortSignal): Promise<void> {
+  private async messages(
+    column: string,
+    value: string,
+    since: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     for (let offset = 0; ; offset += ROWS) {
       const query = this.supabase.from('messages').select('*').eq(column, value);
-      const ordered = query.order('created_at', { ascending: false }).order('id', { ascending: false });
-      const page = await answered(ordered.range(offset, offset + ROWS - 1).abortSignal(within(signal)));
+      const ordered = query
+        .order('created_at', { ascending: false })
+        .order('id', { ascending: false });
+      const page = await answered(
+        ordered.range(offset, offset + ROWS - 1).abortSignal(within(signal)),
+      );
       this.store.rows('messages', page);
       if (page.length < ROWS || Math.min(...moments(page, 'created_at')) < since) return;
     }
   }
 
   private async conversations(signal: AbortSignal): Promise<void> {
-    const query = this.supabase.from('conversations').select('*').eq('workspace_id', this.workspaceId);
+    const query = this.supabase
+      .from('conversations')
+      .select('*')
+      .eq('workspace_id', this.workspaceId);
     const ordered = query.order('last_message_at', { ascending: false, nullsFirst: false });
     const number = quoted(this.whatsappNumberId ?? '');
-    const chosen = this.whatsappNumberId === null ? ordered : ordered.or(`whatsapp_number_id.eq.${number},whatsapp_number_id.is.null`);
+    const chosen =
+      this.whatsappNumberId === null
+        ? ordered
+        : ordered.or(`whatsapp_number_id.eq.${number},whatsapp_number_id.is.null`);
     this.store.rows('conversations', await answered(chosen.abortSignal(within(signal))));
   }
 }
@@ -129,7 +149,9 @@ function within(signal: AbortSignal): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]);
 }
 
-async function answered(query: PromiseLike<{ data: unknown; error: { message: string } | null }>): Promise<unknown[]> {
+async function answered(
+  query: PromiseLike<{ data: unknown; error: { message: string } | null }>,
+): Promise<unknown[]> {
   const { data, error } = await query;
   if (error) throw new Error(`Supabase: ${error.message}`);
   return asList(data);
@@ -142,6 +164,8 @@ function asList(answer: unknown): unknown[] {
 
 /** What has no moment is malformed, which the store counts. */
 function moments(page: unknown[], field: string): number[] {
-  const found = page.map((each) => Date.parse(String((each as Record<string, unknown> | null)?.[field])));
+  const found = page.map((each) =>
+    Date.parse(String((each as Record<string, unknown> | null)?.[field])),
+  );
   return found.filter((at) => !Number.isNaN(at));
 }

@@ -19,7 +19,11 @@ const TYPES: Record<string, CoreMessage['type']> = {
 
 // Messages
 
-export function mapWebSocketToCoreMessage(payload: unknown, workspaceId: string, userId: string): CoreMessage {
+export function mapWebSocketToCoreMessage(
+  payload: unknown,
+  workspaceId: string,
+  userId: string,
+): CoreMessage {
   const wire = fields(payload);
   const metadata = fields(wire['metadata'] ?? {});
   const sender = text(wire, 'senderId');
@@ -33,7 +37,8 @@ export function mapWebSocketToCoreMessage(payload: unknown, workspaceId: string,
     type: messageType(wire),
     isOutgoing,
     status: parseStatus(text(wire, 'status')) ?? 'sending',
-    externalId: text(metadata, 'providerMessageId') ?? (id.startsWith('evo-') ? providerName(id) : null),
+    externalId:
+      text(metadata, 'providerMessageId') ?? (id.startsWith('evo-') ? providerName(id) : null),
     clientMessageId: text(metadata, 'clientMessageId'),
     mediaUrl: firstAttachment(wire),
     replyToId: text(wire, 'replyToMessageId'),
@@ -52,7 +57,7 @@ export function mapRowToCoreMessage(record: unknown, workspaceId: string): CoreM
     workspaceId: text(row, 'workspace_id') ?? workspaceId,
     body: text(row, 'body') ?? '',
     type: messageType(row),
-    isOutgoing: flag(row, 'is_outgoing') ?? sentByUserId !== null,
+    isOutgoing: row['is_outgoing'] == null ? sentByUserId !== null : flag(row, 'is_outgoing'),
     status: parseStatus(text(row, 'status')) ?? 'sending',
     externalId: text(row, 'external_id'),
     clientMessageId: text(row, 'client_message_id'),
@@ -118,7 +123,10 @@ export function mapRowToConversation(record: unknown): ConversationNews {
   };
 }
 
-export function conversationOf(message: CoreMessage, whatsappNumberId: string | null): ConversationNews {
+export function conversationOf(
+  message: CoreMessage,
+  whatsappNumberId: string | null,
+): ConversationNews {
   return {
     id: message.conversationId,
     workspaceId: message.workspaceId,
@@ -140,7 +148,8 @@ function preview(type: string, body: string): string {
 export type Fields = Record<string, unknown>;
 
 export function fields(value: unknown): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Malformed('no object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Malformed('no object');
   return value as Fields;
 }
 
@@ -157,9 +166,9 @@ export function required(from: Fields, name: string): string {
   return value;
 }
 
-export function flag(from: Fields, name: string): boolean | null {
-  const value = from[name] ?? null;
-  if (value !== null && typeof value !== 'boolean') throw new Malformed(`${name} is no boolean`);
+export function flag(from: Fields, name: string): boolean {
+  const value = from[name];
+  if (typeof value !== 'boolean') throw new Malformed(`${name} is no boolean`);
   return value;
 }
 

@@ -31,7 +31,8 @@ export class Sending {
     const clock = AbortSignal.timeout(SEND_MS);
     await this.overSocket(send);
     const reason = await this.inTurn(() => this.overHttp(send, clock));
-    if (this.isPending(send)) this.store.messages.fail(send.conversationId, send.clientMessageId, reason);
+    if (this.isPending(send))
+      this.store.messages.fail(send.conversationId, send.clientMessageId, reason);
   }
 
   private async overSocket(send: Send): Promise<void> {
@@ -48,7 +49,8 @@ export class Sending {
       timestamp: new Date().toISOString(),
     });
     const share = AbortSignal.any([session.signal, AbortSignal.timeout(SOCKET_MS)]);
-    while (client.isConnected && this.isPending(send) && !share.aborted) await sleep(LOOK_MS, share);
+    while (client.isConnected && this.isPending(send) && !share.aborted)
+      await sleep(LOOK_MS, share);
   }
 
   private async inTurn<T>(job: () => Promise<T>): Promise<T> {

@@ -31,6 +31,8 @@ export class Store {
   private readonly workspaceId: string;
   private readonly userId: string;
   private lastSentAt = 0;
+  /** The conversation of each own send, for answers that do not name it. */
+  private readonly sentInto = new Map<string, string>();
 
   constructor(config: ClientConfig) {
     this.workspaceId = config.workspaceId;
@@ -67,8 +69,14 @@ export class Store {
   }
 
   /** Show an own message at once (C-SND-1). */
-  showOwn(conversationId: string, content: string, clientMessageId: string, replyToId: string | null): void {
+  showOwn(
+    conversationId: string,
+    content: string,
+    clientMessageId: string,
+    replyToId: string | null,
+  ): void {
     this.messages.track(conversationId);
+    this.sentInto.set(clientMessageId, conversationId);
     this.lastSentAt = Math.max(Date.now(), this.lastSentAt + 1); // two of one millisecond keep their order
     const own: CoreMessage = {
       id: clientMessageId,
@@ -105,7 +113,7 @@ export class Store {
     typing: (payload) => {
       const wire = fields(payload);
       const user = required(wire, 'userId');
-      const isTyping = flag(wire, 'isTyping') ?? false;
+      const isTyping = flag(wire, 'isTyping');
       if (user !== this.userId) this.typing.hear(required(wire, 'conversationId'), user, isTyping);
       return true;
     },
@@ -114,16 +122,20 @@ export class Store {
       const message = required(wire, 'messageId');
       const client = text(wire, 'clientMessageId');
       if (client === null) return this.messages.raiseStatus(message, 'sent');
-      return this.messages.handedOver(required(wire, 'conversationId'), client, message);
+      return this.messages.handedOver(
+        this.sentInto.get(client) ?? required(wire, 'conversationId'),
+        client,
+        message,
+      );
     },
     error: (payload) => {
       const wire = fields(payload);
       const reason = required(wire, 'message');
-      const [conversation, client] = [text(wire, 'conversationId'), text(wire, 'clientMessageId')];
+      const client = text(wire, 'clientMessageId') ?? '';
+      const conversation = this.sentInto.get(client) ?? text(wire, 'conversationId');
       this.lastError = reason;
-      if (conversation !== null && client !== null && text(wire, 'type') === 'sendMessage') {
+      if (conversation && text(wire, 'type') === 'sendMessage')
         this.messages.fail(conversation, client, reason);
-      }
       return true;
     },
   };

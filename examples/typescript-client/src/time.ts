@@ -17,6 +17,9 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
 
 /** Doubled with each failure, and jittered downwards, so that the longest stays the longest. */
 export function backoffMs(failures: number, timing: Timing): number {
-  const delay = Math.min(timing.reconnectDelayMaxMs, timing.reconnectDelayMs * 2 ** Math.min(failures, 20));
+  const delay = Math.min(
+    timing.reconnectDelayMaxMs,
+    timing.reconnectDelayMs * 2 ** Math.min(failures, 20),
+  );
   return delay * (0.5 + Math.random() / 2);
 }

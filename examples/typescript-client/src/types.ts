@@ -3,7 +3,13 @@
 export type MessageStatus = 'sending' | 'sent' | 'failed' | 'delivered' | 'read';
 
 /** A status only moves up this order, so that no order of arrival matters (C-STA-1). */
-export const STATUS_ORDER: readonly MessageStatus[] = ['sending', 'sent', 'failed', 'delivered', 'read'];
+export const STATUS_ORDER: readonly MessageStatus[] = [
+  'sending',
+  'sent',
+  'failed',
+  'delivered',
+  'read',
+];
 
 /** Where a copy of a message came from, the better source last. */
 export const SOURCES = ['own', 'supabase', 'chatengine'] as const;
@@ -46,15 +52,6 @@ export interface ConversationNews {
 }
 
 /** Events of ChatEngine. What they carry is a stranger's: `mapping.ts` reads it. */
-export interface ServerToClientEvents {
-  message: (payload: unknown) => void;
-  messageStatus: (payload: unknown) => void;
-  conversation: (payload: unknown) => void;
-  typing: (payload: unknown) => void;
-  messageSent: (payload: unknown) => void;
-  error: (payload: unknown) => void;
-}
-
 export const SERVER_EVENTS = [
   'message',
   'messageStatus',
@@ -62,8 +59,9 @@ export const SERVER_EVENTS = [
   'typing',
   'messageSent',
   'error',
-] as const satisfies readonly (keyof ServerToClientEvents)[];
+] as const;
 export type ServerEvent = (typeof SERVER_EVENTS)[number];
+export type ServerToClientEvents = Record<ServerEvent, (payload: unknown) => void>;
 
 export interface Acknowledgement {
   ok: boolean;
@@ -81,7 +79,10 @@ export interface SendMessageCommand {
 
 /** Commands to ChatEngine. */
 export interface ClientToServerEvents {
-  'subscribe:conversation': (conversationId: string, ack: (answer: Acknowledgement) => void) => void;
+  'subscribe:conversation': (
+    conversationId: string,
+    ack: (answer: Acknowledgement) => void,
+  ) => void;
   'unsubscribe:conversation': (conversationId: string) => void;
   typing: (command: { conversationId: string; isTyping: boolean }) => void;
   sendMessage: (command: SendMessageCommand) => void;

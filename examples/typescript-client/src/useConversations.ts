@@ -36,7 +36,8 @@ export class Conversations {
   /** The list, newest first (C-CNV-3); a conversation that names no number stays in any (C-CNV-5). */
   list(): CoreConversation[] {
     const chosen = [...this.known].filter(
-      ([, { number }]) => this.whatsappNumberId === null || number === null || number.id === this.whatsappNumberId,
+      ([, { number }]) =>
+        this.whatsappNumberId === null || number === null || number.id === this.whatsappNumberId,
     );
     const list = chosen.map(([id, known]) => ({
       id,
@@ -45,7 +46,9 @@ export class Conversations {
       lastMessageAt: known.lastMessageAt,
       preview: known.last?.preview ?? null,
     }));
-    return list.sort((a, b) => (b.lastMessageAt ?? -1) - (a.lastMessageAt ?? -1) || (a.id < b.id ? -1 : 1));
+    return list.sort(
+      (a, b) => (b.lastMessageAt ?? -1) - (a.lastMessageAt ?? -1) || (a.id < b.id ? -1 : 1),
+    );
   }
 }
 

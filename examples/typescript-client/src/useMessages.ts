@@ -35,10 +35,10 @@ export class Messages {
     return this.conversations.keys();
   }
 
-  /** Take in a copy of a message; returns whether it told anything new. */
+  /** Take in a copy of a message; returns false where it told nothing new. */
   add(copy: CoreMessage, source: Source): boolean {
     const conversation = this.conversations.get(copy.conversationId);
-    if (conversation === undefined) return false;
+    if (conversation === undefined) return true; // not kept, so not known
     const client = copy.clientMessageId && this.clientName(copy, copy.clientMessageId);
     const entry = this.entryOf(strongNames(copy, source), client, copy.externalId);
     const before = JSON.stringify(shown(entry));
@@ -64,7 +64,9 @@ export class Messages {
 
   /** An own send failed. */
   fail(conversationId: string, clientId: string, reason: string): boolean {
-    const entry = this.byName.get(this.clientName({ conversationId, sentByUserId: null }, clientId));
+    const entry = this.byName.get(
+      this.clientName({ conversationId, sentByUserId: null }, clientId),
+    );
     if (entry === undefined) return false;
     entry.reason = reason;
     return this.raise(entry, 'failed');
@@ -77,7 +79,9 @@ export class Messages {
 
   /** Whether nobody has said yet what became of an own send. */
   isUnconfirmed(conversationId: string, clientId: string): boolean {
-    const entry = this.byName.get(this.clientName({ conversationId, sentByUserId: null }, clientId));
+    const entry = this.byName.get(
+      this.clientName({ conversationId, sentByUserId: null }, clientId),
+    );
     return entry?.status === 'sending' && !entry.copies.chatengine && !entry.copies.supabase;
   }
 
@@ -105,8 +109,12 @@ export class Messages {
   private entryOf(names: string[], client: string | null, provider: string | null): Entry {
     const found = new Set(names.flatMap((name) => this.byName.get(name) ?? []));
     const own = client === null ? undefined : this.byName.get(client);
-    const known = [...(provider === null ? [] : [providerName(provider)]), ...[...found].flatMap(providers)];
-    const isOther = own !== undefined && providers(own).some((id) => known.length > 0 && !known.includes(id));
+    const known = [
+      ...(provider === null ? [] : [providerName(provider)]),
+      ...[...found].flatMap(providers),
+    ];
+    const isOther =
+      own !== undefined && providers(own).some((id) => known.length > 0 && !known.includes(id));
     if (own !== undefined && !isOther) found.add(own);
     const [entry = this.newEntry(), ...others] = found;
     for (const other of others) this.unite(entry, other);
@@ -145,7 +153,10 @@ export class Messages {
   }
 
   /** A client id is its user's, within a conversation. */
-  private clientName(of: Pick<CoreMessage, 'conversationId' | 'sentByUserId'>, clientId: string): string {
+  private clientName(
+    of: Pick<CoreMessage, 'conversationId' | 'sentByUserId'>,
+    clientId: string,
+  ): string {
     return JSON.stringify([of.conversationId, of.sentByUserId ?? this.userId, clientId]);
   }
 }
@@ -169,7 +180,11 @@ function shown(entry: Entry): CoreMessage | undefined {
   if (copies.length === 0) return undefined;
   const message = copies.reduce((lesser, better) => filled(better, lesser));
   const reason = message.errorMessage ?? entry.reason;
-  return { ...message, status: entry.status, errorMessage: entry.status === 'failed' ? reason : null };
+  return {
+    ...message,
+    status: entry.status,
+    errorMessage: entry.status === 'failed' ? reason : null,
+  };
 }
 
 function filled(message: CoreMessage, from: CoreMessage): CoreMessage {

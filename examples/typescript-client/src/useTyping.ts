@@ -9,7 +9,11 @@ export class Typing {
     const users = this.timers.get(conversationId) ?? new Map<string, NodeJS.Timeout>();
     clearTimeout(users.get(userId));
     users.delete(userId);
-    if (isTyping) users.set(userId, setTimeout(() => users.delete(userId), SILENCE_MS));
+    if (isTyping)
+      users.set(
+        userId,
+        setTimeout(() => users.delete(userId), SILENCE_MS),
+      );
     this.timers.set(conversationId, users);
   }
 
