@@ -1,0 +1,95 @@
+"""Servers that do otherwise what the contract leaves open: no check may blame them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from chatengine import events
+from chatengine.tokens import Claims, TokenError, TokenRules, verify
+from conformance.mutants.mutant import Seams, variant
+from fakes.chatengine import agents
+from fakes.chatengine.publisher import Publisher
+from fakes.chatengine.store import MessageAdded, StatusRaised
+
+
+@variant
+def names_statuses_by_provider_id(seams: Seams) -> None:
+    """Calls the message of a `messageStatus` by its provider id."""
+    put = Publisher._put
+
+    @seams.function(Publisher, "_put")
+    def renamed(
+        self: Publisher, room: str, event: str, payload: Any, skip_sid: str | None = None
+    ) -> None:
+        if event == events.MESSAGE_STATUS:
+            payload = replace(payload, message_id=payload.message_id.removeprefix("evo-"))
+        put(self, room, event, payload, skip_sid)
+
+
+@variant
+def tells_the_conversation_first(seams: Seams) -> None:
+    """Sends `conversation` before `message`."""
+    publish = Publisher.publish
+
+    @seams.function(Publisher, "publish")
+    def conversation_first(self: Publisher, change: Any) -> None:
+        if isinstance(change, MessageAdded):
+            self.to_workspace(change.message.workspace_id, events.CONVERSATION, change.conversation)
+            self._to_subscribers(change, events.MESSAGE, change.message)
+            if change.early:
+                self._publish_status(change)
+        else:
+            publish(self, change)
+
+
+@variant
+def says_more_than_it_must(seams: Seams) -> None:
+    """Sends fields that the contract does not have."""
+    put = Publisher._put
+
+    @seams.function(Publisher, "_put")
+    def more(
+        self: Publisher, room: str, event: str, payload: Any, skip_sid: str | None = None
+    ) -> None:
+        told = msgspec.to_builtins(payload)
+        put(self, room, event, told | {"traceId": "7f3a", "v": 2}, skip_sid)
+
+
+@variant
+def is_silent_about_wrong_types(seams: Seams) -> None:
+    """Answers a command of a wrong type with silence instead of an `error`."""
+    to_socket = Publisher.to_socket
+
+    @seams.function(Publisher, "to_socket")
+    def silent(self: Publisher, sid: str, event: str, payload: Any) -> None:
+        is_failure = event == events.ERROR and payload.type != events.SEND_MESSAGE
+        if not is_failure:
+            to_socket(self, sid, event, payload)
+
+
+@variant
+def allows_for_clocks_that_differ(seams: Seams) -> None:
+    """Accepts a token for a minute after its end, and a minute before its time."""
+
+    @seams.function(agents, "verify")
+    def lenient(token: object, rules: TokenRules, *, now: float) -> Claims:
+        for leeway_s in (0, -60, 60):
+            try:
+                return verify(token, rules, now=now + leeway_s)
+            except TokenError as error:
+                refusal = error
+        raise refusal
+
+
+@variant
+def tells_statuses_twice(seams: Seams) -> None:
+    """Sends each `messageStatus` twice: repetition changes nothing."""
+    publish_status = Publisher._publish_status
+
+    @seams.function(Publisher, "_publish_status")
+    def twice(self: Publisher, change: MessageAdded | StatusRaised) -> None:
+        publish_status(self, change)
+        publish_status(self, change)
