@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test quick conform examples lint format bench clean
+.PHONY: help demo test quick conform examples lint format bench mutants clean
 
 help: ## Show these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -42,6 +42,9 @@ format: $(VENV)/.installed-dev ## Format and mend what can be mended
 
 bench: $(VENV)/.installed-dev ## Side by side with the peers (installs them)
 	$(BIN)/python -m benchmarks
+
+mutants: $(VENV)/.installed-dev ## Try the suites on programs that are broken on purpose
+	$(BIN)/python -m conformance.mutants
 
 clean: ## Forget the environment and all output
 	rm -rf $(VENV) out build *.egg-info tests/node/node_modules benchmarks/peers/node_modules examples/*/node_modules examples/*/dist

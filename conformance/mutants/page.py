@@ -62,7 +62,7 @@ def _lines(matrix: Matrix) -> Iterator[str]:
         yield "|---|---|---|---|"
         yield from (_row(each) for each in matrix.mutants if each.side == side)
     yield "\n## What is correct\n"
-    yield "| program | what it does | blamed by |"
+    yield "| program | what it does | blamed for |"
     yield "|---|---|---|"
     for trial in matrix.trials:
         if trial.is_correct:
