@@ -100,7 +100,7 @@ class RawPolling(Wire):
         status, _ = await self.request("POST", body)
         return status
 
-    async def receive(self, deadline: Deadline | None = None) -> str | bytes | None:
+    async def _receive(self, deadline: Deadline) -> str | bytes | None:
         """Return the next packet; None once a poll is refused."""
         while True:
             while not self._arrived:

@@ -121,9 +121,9 @@ class RawWebSocket(Wire):
             async with asyncio.timeout(self.deadline.left_s):
                 await self._writer.drain()
 
-    async def receive(self, deadline: Deadline | None = None) -> str | bytes | None:
+    async def _receive(self, deadline: Deadline) -> str | bytes | None:
         """Return the next packet; None once the peer has closed, by a frame or without one."""
-        while (frame := await self._frame(deadline or self.deadline)) is not None:
+        while (frame := await self._frame(deadline)) is not None:
             match frame.opcode:
                 case Opcode.CLOSE:
                     self.is_closed = True

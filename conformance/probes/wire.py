@@ -37,8 +37,9 @@ class HandshakeRefused(Exception):
 class Wire(abc.ABC):
     """An Engine.IO session in the hand of a check. Packets are as on a WebSocket: text or bytes.
 
-    It answers pings, unless `answers_pings` is taken from it, and shows them to nobody. A wait that
-    the deadline ends raises `TimeoutError`.
+    It answers pings, unless `answers_pings` is taken from it, and shows them to nobody. A server
+    that is silent to the end of the check raises `Nonconforming`; where a deadline is given,
+    silence is for the check to judge: `TimeoutError`.
     """
 
     transport: TransportName
@@ -54,9 +55,19 @@ class Wire(abc.ABC):
     async def send(self, *packets: str | bytes) -> None:
         """Send packets, in one message each or, over polling, in one payload."""
 
-    @abc.abstractmethod
     async def receive(self, deadline: Deadline | None = None) -> str | bytes | None:
         """Return the next packet; None once the session is over."""
+        try:
+            return await self._receive(deadline or self.deadline)
+        except TimeoutError:
+            if deadline is not None:
+                raise
+        seen = f"nothing within {self.deadline.within_s:g} s"
+        raise self.trace.broken(expected="an answer of the server", seen=seen)
+
+    @abc.abstractmethod
+    async def _receive(self, deadline: Deadline) -> str | bytes | None:
+        """As `receive`; raises `TimeoutError`."""
 
     @abc.abstractmethod
     async def close(self) -> None:

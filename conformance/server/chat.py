@@ -32,7 +32,7 @@ from conformance.targets.servers import Servers, numbers_of
 from fakes.control import ControlClient
 from fakes.network import Address, ProxySettings, RunningProxy, running_proxy
 
-__all__ = ["Chat", "moment", "open_chat"]
+__all__ = ["CHECK_S", "Chat", "moment", "open_chat"]
 
 CHECK_S: Final = 15.0
 """For all that a check waits for. Nothing is judged by it but that a thing happens at all: what a
@@ -49,6 +49,7 @@ class Chat:
 
     def __init__(
         self,
+        within_s: float,
         servers: Servers,
         server: ServerUnderTest,
         session: ClientSession,
@@ -60,7 +61,7 @@ class Chat:
         self.settings = server.settings
         self.rng = rng
         self.trace = Trace()
-        self.deadline = Deadline(CHECK_S)
+        self.deadline = Deadline(within_s)
         self.here = numbers_of(server.settings)[0]
         self.http = Http(server.url, session, self.trace, self.deadline)
         self.webhook = Webhook(self.http, self.here, self.trace)
@@ -291,10 +292,12 @@ async def open_chat(
     session: ClientSession,
     control: ControlClient | None,
     rng: random.Random,
+    *,
+    within_s: float = CHECK_S,
 ) -> AsyncIterator[Chat]:
     """Yield what a check has at hand; behind it the server has to go on, whatever it was told."""
     async with AsyncExitStack() as stack:
-        chat = Chat(servers, server, session, control, rng, stack)
+        chat = Chat(within_s, servers, server, session, control, rng, stack)
         yield chat
     problem = await server.problem(session)
     chat.trace.require(

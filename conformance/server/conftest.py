@@ -15,7 +15,7 @@ import pytest_asyncio
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 from conformance.probes.wire import TransportName
-from conformance.server.chat import Chat, open_chat
+from conformance.server.chat import CHECK_S, Chat, open_chat
 from conformance.settings import Settings
 from conformance.targets.evolution import RunningProvider, running_provider
 from conformance.targets.servers import INSTANCES, Servers
@@ -81,8 +81,12 @@ async def chat(
 async def quick_chat(
     servers: Servers, session: ClientSession, control: ControlClient | None, rng: random.Random
 ) -> AsyncIterator[Chat]:
-    """The same, on a server whose heartbeat is short."""
-    async with open_chat(servers, await servers.quick(), session, control, rng) as chat:
+    """The same, on a server whose heartbeat is short; a check may wait for it to run out."""
+    server = await servers.quick()
+    heartbeat_s = (server.settings.ping_interval_ms + server.settings.ping_timeout_ms) / 1000
+    async with open_chat(
+        servers, server, session, control, rng, within_s=CHECK_S + heartbeat_s
+    ) as chat:
         yield chat
 
 

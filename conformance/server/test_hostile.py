@@ -255,10 +255,14 @@ async def test_odd_paths(chat: Chat) -> None:
 async def hears_one_message(
     chat: Chat, witness: Agent, conversation: str, *, subscribe: bool = False
 ) -> None:
-    """Check that a customer's message reaches another agent, who heard of nothing odd."""
+    """Check that a customer's message reaches another agent, who heard of nothing odd.
+
+    Nor may what was odd have spoilt what others ask for over HTTP.
+    """
     if subscribe:
         await witness.subscribe(conversation)
     await chat.one(witness, await chat.webhook.writes(conversation))
+    await chat.http.ask("GET", "/api/chat/conversations", 200, token=chat.token())
     odd = [
         event
         for event in witness.received

@@ -76,11 +76,14 @@ async def _shared(deployed: ChatEngineSettings, folder: Path) -> AsyncIterator[C
         await until(lambda: _locks(users, fcntl.LOCK_SH), Deadline(_SHARED_S))
         if not _locks(host, fcntl.LOCK_EX):
             await until(told.exists, Deadline(_SHARED_S))
-            yield msgspec.json.decode(told.read_bytes(), type=ControlDoor)
+            known = msgspec.json.decode(told.read_bytes(), type=dict[str, str])
+            yield ControlDoor(known["url"], Secret(known["token"]), Path(known["file"]))
             return
         async with _listening(deployed) as door:
             scrap = told.with_suffix(".new")
-            scrap.write_bytes(msgspec.json.encode(door, enc_hook=str))
+            scrap.touch(mode=0o600)
+            known = {"url": door.url, "token": str(door.token), "file": str(door.token_file)}
+            scrap.write_bytes(msgspec.json.encode(known))
             scrap.replace(told)
             try:
                 yield door

@@ -114,13 +114,20 @@ class ServerUnderTest:
 class ServerAtUrl(ServerUnderTest):
     """A server that somebody else has started and configured: it cannot be stopped."""
 
+    def __init__(self, settings: ChatEngineSettings, url: str) -> None:
+        super().__init__(settings, url)
+        self._is_known = False
+
     async def check(self, http: ClientSession) -> None:
         """Look whether a ChatEngine is there; raises `TargetGone`, with one sentence."""
         if (problem := await self.problem(http)) is not None:
             raise TargetGone(f"The server at {self.url} cannot be tried: {problem}.")
+        if self._is_known:
+            return
         handshake = f"{SOCKET_PATH}/?EIO=4&transport=polling"
         if all([await self._is_page(http, path) for path in ("/api/health", handshake)]):
             raise TargetGone(f"The server at {self.url} answers HTML: that is no ChatEngine.")
+        self._is_known = True
 
     async def _is_page(self, http: ClientSession, path: str) -> bool:
         try:

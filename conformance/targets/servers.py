@@ -72,6 +72,7 @@ class Servers:
         self._target = target
         self._http = http
         self._usual = target.deployed or usual_settings(provider)
+        self._at_url = None if target.url is None else ServerAtUrl(self._usual, target.url)
         self._started: dict[bytes, ServerCommand] = {}
         self._polls: bool | None = None
 
@@ -122,10 +123,9 @@ class Servers:
             return not 400 <= answer.status < 500
 
     async def _get(self, settings: ChatEngineSettings) -> ServerUnderTest:
-        if self._target.url is not None:
-            server = ServerAtUrl(self._usual, self._target.url)
-            await server.check(self._http)
-            return server
+        if self._at_url is not None:
+            await self._at_url.check(self._http)
+            return self._at_url
         told = msgspec.json.encode(environment_of(settings))
         command = self._started.get(told)
         if command is None:
