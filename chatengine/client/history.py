@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from chatengine.client.http import LARGEST_PAGE, ChatEngineHttp
 from chatengine.client.intake import Intake
+from chatengine.client.problems import AnswerTooLong
 from chatengine.client.supabase import SupabaseRest
 from chatengine.moments import MomentError, to_ms
 
@@ -24,6 +25,12 @@ _ROWS: Final = 1000
 
 _PREVIEWS: Final = 200
 """Latest rows of a workspace, for the previews of its list: one request."""
+
+_SMALLER: Final = 5
+"""So much smaller is a page after one that was too long: four steps from 500 to a single one."""
+
+_UNREADABLE: Final = None
+"""Stands for a message too long to be read: malformed, and counted as that (C-MSG-7)."""
 
 
 class History(Protocol):
@@ -49,28 +56,52 @@ class ChatEngineHistory:
         A page of fewer than 100, the contract's `limit` of one who gives none, is the last; after
         any other comes one that begins where it ended, until that brings nothing later. A server
         that pays no heed to `since` is not asked for ever. More than 500 messages of one
-        millisecond cannot be told apart by `since`: what is beyond them is passed over.
+        millisecond cannot be told apart by `since`: what is beyond them is passed over. So is what
+        follows a message that is too long to be read, up to the latest ones.
         """
-        if latest and await self._latest_reach(conversation_id, since_ms):
+        pages = _Pages(self._http, conversation_id)
+        if latest and await self._latest_reach(pages, since_ms):
             return
-        while True:
-            page = await self._http.messages(conversation_id, since_ms, LARGEST_PAGE)
-            self._intake.history(page)
+        while (page := await self._read(pages, since_ms, LARGEST_PAGE)) is not None:
             last_ms = max(_moments(page, "createdAt"), default=-1)
-            if len(page) < _LATEST or last_ms < since_ms:
+            if len(page) < min(_LATEST, pages.most) or last_ms < since_ms:
                 return
-            if last_ms == since_ms and len(page) < LARGEST_PAGE:
+            if last_ms == since_ms and len(page) < pages.most:
                 return
             since_ms = max(last_ms, since_ms + 1)
 
-    async def _latest_reach(self, conversation_id: str, since_ms: int) -> bool:
-        page = await self._http.messages(conversation_id, None, _LATEST)
-        self._intake.history(page)
-        return _reaches(page, "createdAt", since_ms)
+    async def _latest_reach(self, pages: _Pages, since_ms: int) -> bool:
+        page = await self._read(pages, None, _LATEST)
+        return page is not None and _reaches(page, "createdAt", since_ms, pages.most)
+
+    async def _read(self, pages: _Pages, since_ms: int | None, limit: int) -> list[object] | None:
+        page = await pages.read(since_ms, limit)
+        self._intake.history([_UNREADABLE] if page is None else page)
+        return page
 
     async def conversations(self, since_ms: int | None) -> None:
         """As `History` says; the list has its previews in it."""
         self._intake.conversations(await self._http.conversations())
+
+
+class _Pages:
+    """Pages of a conversation, each smaller where one before was too long to be read."""
+
+    def __init__(self, http: ChatEngineHttp, conversation_id: str) -> None:
+        self._http = http
+        self._conversation_id = conversation_id
+        self.most = LARGEST_PAGE
+
+    async def read(self, since_ms: int | None, limit: int) -> list[object] | None:
+        """A page of `limit` messages or, if need be, fewer; None where one alone is too long."""
+        while True:
+            asked = min(limit, self.most)
+            try:
+                return await self._http.messages(self._conversation_id, since_ms, asked)
+            except AnswerTooLong:
+                if asked == 1:
+                    return None
+                self.most = max(1, asked // _SMALLER)
 
 
 class SupabaseHistory:
@@ -108,9 +139,11 @@ class SupabaseHistory:
         self._intake.rows("messages", recent)
 
 
-def _reaches(page: Sequence[object], field: str, since_ms: int) -> bool:
+def _reaches(page: Sequence[object], field: str, since_ms: int, asked: int = _LATEST) -> bool:
     """Whether the latest messages are all there are, or go back to `since_ms`."""
-    return len(page) < _LATEST or min(_moments(page, field), default=since_ms) < since_ms
+    return (
+        len(page) < min(asked, _LATEST) or min(_moments(page, field), default=since_ms) < since_ms
+    )
 
 
 def _moments(page: Sequence[object], field: str) -> Iterable[int]:

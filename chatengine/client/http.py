@@ -11,7 +11,7 @@ from aiohttp import ClientError, ClientSession, hdrs
 
 from chatengine.client.answers import TooLong, quoted, read_bounded, unreachable
 from chatengine.client.config import ChatEngineConfig, Timing
-from chatengine.client.problems import HttpProblem
+from chatengine.client.problems import AnswerTooLong, HttpProblem
 from chatengine.client.tokens import NoToken, TokenSource
 from chatengine.moments import from_ms
 from chatengine.packets.errors import PacketError
@@ -62,7 +62,8 @@ class ChatEngineHttp:
     ) -> list[object]:
         """Messages, oldest first: the first `limit` written at `since_ms` or later, else the last.
 
-        One call answers `LARGEST_PAGE` at most; go on from the last one's moment.
+        One call answers `LARGEST_PAGE` at most; go on from the last one's moment. Raises
+        `AnswerTooLong` where that is more than is read.
         """
         query = {"conversationId": conversation_id, "limit": str(min(limit, LARGEST_PAGE))}
         if since_ms is not None:
@@ -118,7 +119,7 @@ class ChatEngineHttp:
         except NoToken as error:
             raise HttpProblem(None, error.sentence) from None
         except TooLong as error:
-            raise HttpProblem(None, f"ChatEngine cannot be read: {error}") from None
+            raise AnswerTooLong(None, f"ChatEngine cannot be read: {error}") from None
         except UnicodeEncodeError:
             raise HttpProblem(None, "what was to be sent is not Unicode text") from None
         except (ClientError, OSError) as error:

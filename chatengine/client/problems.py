@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["HttpProblem"]
+__all__ = ["AnswerTooLong", "HttpProblem"]
 
 
 class HttpProblem(Exception):
@@ -19,3 +19,7 @@ class HttpProblem(Exception):
 
     def __str__(self) -> str:
         return self.sentence
+
+
+class AnswerTooLong(HttpProblem):
+    """There was an answer, but of more bytes than are read: ask for less at a time."""

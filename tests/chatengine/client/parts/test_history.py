@@ -136,3 +136,25 @@ async def test_no_server_is_asked_for_ever(server: Server) -> None:
         await fetched.conversation("c", BEGAN_MS, latest=False)
         assert server.pages <= 4
         assert len(state.messages("c")) in (0, 500)
+
+
+@pytest.mark.parametrize("latest", [True, False])
+async def test_pages_too_long_to_be_read_are_asked_for_in_parts(latest: bool) -> None:
+    """Emoji, escaped, are twelve bytes each: fewer messages at a time, and all are shown."""
+    server = Server(messages(300, content="🙂" * 10_000), as_the_contract)
+    async with history(server) as (fetched, state):
+        await fetched.conversation("c", BEGAN_MS, latest=latest)
+        assert len(state.messages("c")) == 300
+        assert server.pages > 4
+
+
+async def test_a_message_too_long_to_be_read_is_counted_and_passed() -> None:
+    """What was written before it since the gap began, and the latest after it, are shown."""
+    told = messages(300)
+    told[150] = told[150] | {"content": "x" * (33 * 2**20)}
+    server = Server(told, as_the_contract)
+    async with history(server) as (fetched, state):
+        await fetched.conversation("c", BEGAN_MS, latest=True)
+        shown = {message.id for message in state.messages("c")}
+        assert {f"m-{number:05}" for number in (*range(150), *range(200, 300))} <= shown
+        assert state.counters.malformed == 1
