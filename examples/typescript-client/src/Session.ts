@@ -98,6 +98,7 @@ export class Session {
     this.supabase?.backfill.stop(conversationId);
     this.realtime?.unwatch(conversationId);
     this.gaps.begin(conversationId);
+    this.rowsFetched(); // it may have been the last one that was missing
   }
 
   get connection(): Connection {
@@ -154,11 +155,9 @@ export class Session {
     const { supabase } = this.config;
     if (supabase) {
       this.realtime = new SupabaseRealtime(supabase, this.config, {
-        serving: (key) => this.fetchRows(key),
         lost: (key) => this.realtimeLost(key),
-        incomplete: (key) => this.fetchRows(key),
+        missed: (key) => this.fetchRows(key),
         row: (table, record) => this.store.pushedRow(table, record),
-        malformed: () => void this.store.counters.malformed++,
       });
       for (const key of this.keys()) this.watch(key);
     }
@@ -184,7 +183,7 @@ export class Session {
   /** Realtime serves once what came before is there too, or cannot be had. */
   private rowsFetched(): void {
     const { realtime, supabase } = this;
-    if (realtime?.isUp && (supabase?.backfill.isIdle || supabase?.backfill.lastError))
+    if (realtime?.isComplete && (supabase?.backfill.isIdle || supabase?.backfill.lastError))
       this.isRealtimeServing = true;
   }
 
@@ -225,7 +224,7 @@ export class Session {
     const { pollIntervalMs } = this.config.timing;
     if (this.realtime) await sleep(pollIntervalMs, signal);
     while (!signal.aborted) {
-      const isAnswered = !this.realtime?.isUp && (await this.pollOnce(signal));
+      const isAnswered = !this.isRealtimeServing && (await this.pollOnce(signal));
       if (signal.aborted) return;
       this.isPollAnswered = isAnswered;
       await sleep(pollIntervalMs, signal);

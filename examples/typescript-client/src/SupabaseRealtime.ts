@@ -1,4 +1,4 @@
-/** Supabase Realtime while it is joined: a channel for each open conversation, and one for the list. */
+/** Supabase Realtime while it is joined: a channel for each open conversation and for the list. */
 
 import { createClient } from '@supabase/supabase-js';
 import type { RealtimeChannel, RealtimeClientOptions, SupabaseClient } from '@supabase/supabase-js';
@@ -11,43 +11,44 @@ import { backoffMs } from './time.js';
 import type { ClientConfig, Timing } from './types.js';
 
 export interface RealtimeListener {
-  /** Rows of a key come from now on; what came before is to be fetched. */
-  serving(key: Key): void;
-  /** Rows of a key come no more. */
+  /** Rows come from now on, or one came incomplete: what was missed is to be fetched. */
+  missed(key: Key): void;
+  /** Rows come no more. */
   lost(key: Key): void;
-  /** A row came incomplete: fetch it. */
-  incomplete(key: Key): void;
   row(table: Table, record: unknown): void;
-  malformed(): void;
 }
 
-type Binding = [event: 'INSERT' | 'UPDATE', table: Table];
+interface Topic {
+  name: string;
+  filter: string;
+  bindings: [event: 'INSERT' | 'UPDATE', table: Table][];
+}
 
-/** Node 20 has no WebSocket of its own; this one does not wait half a minute for a peer that is gone. */
+/** Node 20 has no WebSocket; this one does not wait half a minute for a peer that is gone. */
 class Transport extends WebSocket {
   constructor(address: string | URL, protocols?: string | string[]) {
     super(address, protocols, { closeTimeout: 1000 } as WebSocket.ClientOptions);
   }
 }
 
-/** `decode`: realtime-js throws where a frame cannot be read, which would end the process. */
 export function connectSupabase(
   { url, anonKey }: { url: string; anonKey: string },
   timing: Timing,
-  malformed: () => void = () => {},
 ): SupabaseClient {
   return createClient(url, anonKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     db: { retry: false },
     realtime: {
-      transport: Transport as unknown as NonNullable<RealtimeClientOptions['transport']>, // ws types its events apart
+      // ws types its events apart from the library's.
+      transport: Transport as unknown as NonNullable<RealtimeClientOptions['transport']>,
       reconnectAfterMs: (tries: number) => backoffMs(tries - 1, timing),
+      // The library's own throws where a frame cannot be read, which would end the process.
       decode: (frame, callback) => {
         try {
           const [join_ref, ref, topic, event, payload] = JSON.parse(String(frame));
           callback({ join_ref, ref, topic, event, payload });
-        } catch {
-          malformed();
+        } catch (error) {
+          console.error('a frame of Realtime that cannot be read:', error);
         }
       },
     },
@@ -55,107 +56,79 @@ export function connectSupabase(
 }
 
 export class SupabaseRealtime {
-  /** Every channel serves, but for those only just opened. */
-  isUp = false;
-  lastError: string | null = null;
-
   private readonly supabase: SupabaseClient;
-  private readonly subscriptions = new Map<Key, Subscription>();
+  private readonly channels = new Map<Key, Channel>();
 
   constructor(
     endpoint: { url: string; anonKey: string },
     private readonly config: ClientConfig,
     private readonly listener: RealtimeListener,
   ) {
-    this.supabase = connectSupabase(endpoint, config.timing, () => listener.malformed());
+    this.supabase = connectSupabase(endpoint, config.timing);
   }
 
   watch(key: Key): void {
-    if (this.subscriptions.has(key)) return;
-    const [name, filter, bindings] = key === LIST ? this.listTopic() : conversationTopic(key);
-    const subscription = new Subscription(
-      this.supabase,
-      name,
-      filter,
-      bindings,
-      this.config.timing,
-      {
-        serving: () => this.serving(key),
-        lost: (cause) => this.lost(key, cause),
-        incomplete: () => this.listener.incomplete(key),
-        row: (table, record) => this.listener.row(table, record),
-      },
-    );
-    this.subscriptions.set(key, subscription);
-    subscription.join();
+    if (this.channels.has(key)) return;
+    const topic = key === LIST ? listTopic(this.config) : conversationTopic(key);
+    const channel = new Channel(this.supabase, key, topic, this.config.timing, this.listener);
+    this.channels.set(key, channel);
+    channel.join();
   }
 
   unwatch(key: Key): void {
-    this.subscriptions.get(key)?.leave();
-    this.subscriptions.delete(key);
-    this.look();
+    this.channels.get(key)?.leave();
+    this.channels.delete(key);
   }
 
-  /** Release every channel (C-FBK-3), and the socket, which supabase-js would keep for 50 s. */
+  /** Release every channel (C-FBK-3), and the socket, which the library would keep for 50 s. */
   async leave(): Promise<void> {
-    for (const subscription of this.subscriptions.values()) subscription.leave();
-    this.subscriptions.clear();
-    this.isUp = false;
+    for (const key of [...this.channels.keys()]) this.unwatch(key);
     await this.supabase.realtime.disconnect();
   }
 
   isServing(key: Key): boolean {
-    return this.subscriptions.get(key)?.isServing ?? false;
+    return this.channels.get(key)?.isServing ?? false;
   }
 
-  private serving(key: Key): void {
-    this.look();
-    this.listener.serving(key);
+  get isComplete(): boolean {
+    return this.channels.size > 0 && [...this.channels.values()].every((each) => each.isServing);
   }
 
-  private lost(key: Key, cause: string): void {
-    this.isUp = false;
-    this.lastError = cause;
-    this.listener.lost(key);
+  get lastError(): string | null {
+    return [...this.channels.values()].find((each) => each.lastError)?.lastError ?? null;
   }
+}
 
-  private look(): void {
-    const all = [...this.subscriptions.values()];
-    if (!all.every((each) => each.isServing)) return;
-    this.isUp = all.length > 0;
-    this.lastError = null;
-  }
-
-  private listTopic(): [string, string, Binding[]] {
-    const { workspaceId, whatsappNumberId } = this.config;
-    const [which, filter] =
-      whatsappNumberId === null
-        ? ['all', `workspace_id=eq.${quoted(workspaceId)}`]
-        : [whatsappNumberId, `whatsapp_number_id=eq.${quoted(whatsappNumberId)}`];
-    const bindings: Binding[] = [
+function listTopic({ workspaceId, whatsappNumberId: number }: ClientConfig): Topic {
+  const filter: [string, string] =
+    number === null ? ['workspace_id', workspaceId] : ['whatsapp_number_id', number];
+  return {
+    name: `conversations-${workspaceId}-${number ?? 'all'}`,
+    filter: `${filter[0]}=eq.${quoted(filter[1])}`,
+    bindings: [
       ['INSERT', 'conversations'],
       ['UPDATE', 'conversations'],
       ['INSERT', 'messages'],
-    ];
-    return [`conversations-${workspaceId}-${which}`, filter, bindings];
-  }
+    ],
+  };
 }
 
-function conversationTopic(id: string): [string, string, Binding[]] {
-  return [
-    `messages-${id}`,
-    `conversation_id=eq.${quoted(id)}`,
-    [
+function conversationTopic(id: string): Topic {
+  return {
+    name: `messages-${id}`,
+    filter: `conversation_id=eq.${quoted(id)}`,
+    bindings: [
       ['INSERT', 'messages'],
       ['UPDATE', 'messages'],
     ],
-  ];
+  };
 }
 
-/** One channel, joined again after every end that realtime-js does not mend by itself. */
-class Subscription {
+/** One channel, joined again after every end that the library does not mend by itself. */
+class Channel {
   /** SUBSCRIBED comes before the database subscription is there, so it is `system` that counts. */
   isServing = false;
+  lastError: string | null = null;
 
   private channel: RealtimeChannel | null = null;
   private timer: NodeJS.Timeout | undefined;
@@ -164,34 +137,27 @@ class Subscription {
 
   constructor(
     private readonly supabase: SupabaseClient,
-    private readonly name: string,
-    private readonly filter: string,
-    private readonly bindings: Binding[],
+    private readonly key: Key,
+    private readonly topic: Topic,
     private readonly timing: Timing,
-    private readonly told: {
-      serving(): void;
-      lost(cause: string): void;
-      incomplete(): void;
-      row(table: Table, record: unknown): void;
-    },
+    private readonly listener: RealtimeListener,
   ) {}
 
   join(): void {
-    const channel = this.supabase.channel(this.name);
+    const channel = this.supabase.channel(this.topic.name);
     this.channel = channel;
-    for (const [event, table] of this.bindings) {
-      const binding = { event, schema: 'public', table, filter: this.filter };
-      // One signature for INSERT and UPDATE, which the library types apart.
-      channel.on('postgres_changes', binding as { event: 'INSERT'; schema: string }, (change) => {
-        const errors: unknown = change.errors;
-        if (Array.isArray(errors) && errors.length > 0) this.told.incomplete();
-        else this.told.row(table, change.new);
+    for (const [event, table] of this.topic.bindings) {
+      const binding = { event, schema: 'public', table, filter: this.topic.filter };
+      // The library types INSERT and UPDATE apart.
+      channel.on('postgres_changes', binding as typeof binding & { event: 'INSERT' }, (change) => {
+        const errors = change.errors as string[] | null; // what is too long comes without its text
+        if (errors?.length) this.listener.missed(this.key);
+        else this.listener.row(table, change.new);
       });
     }
     channel.on('system', {}, (said: { extension?: string; status?: string; message?: string }) => {
-      if (said.extension === 'postgres_changes' && said.status === 'ok') this.served();
-      // It would go on looking subscribed, and be deaf: removed, it is CLOSED, and joined again.
-      else if (said.status === 'error') this.refused(channel, said.message ?? 'refused');
+      if (said.status === 'error') this.refused(channel, said.message ?? 'refused');
+      else if (said.extension === 'postgres_changes') this.served();
     });
     channel.subscribe((status, error) => {
       // After CHANNEL_ERROR and TIMED_OUT the library tries again, after CLOSED it does not.
@@ -209,9 +175,11 @@ class Subscription {
   private served(): void {
     this.failures = 0;
     this.isServing = true;
-    this.told.serving();
+    this.lastError = null;
+    this.listener.missed(this.key);
   }
 
+  /** The channel would go on looking subscribed, and be deaf: removed, it is CLOSED. */
   private refused(channel: RealtimeChannel, cause: string): void {
     this.lost(cause);
     void this.supabase.removeChannel(channel);
@@ -220,12 +188,14 @@ class Subscription {
   private closed(channel: RealtimeChannel): void {
     if (this.isLeft || this.channel !== channel) return;
     this.channel = null;
-    this.lost('the channel was closed');
+    this.lost(this.lastError ?? 'the channel was closed');
     this.timer = setTimeout(() => this.join(), backoffMs(this.failures++, this.timing));
   }
 
   private lost(cause: string): void {
+    if (this.isLeft) return;
     this.isServing = false;
-    if (!this.isLeft) this.told.lost(cause);
+    this.lastError = cause;
+    this.listener.lost(this.key);
   }
 }

@@ -2,6 +2,7 @@
 
 import { io } from 'socket.io-client';
 import type { Socket } from 'socket.io-client';
+import type { WebSocket } from 'ws';
 
 import { backoffMs } from './time.js';
 import { SERVER_EVENTS } from './types.js';
@@ -14,7 +15,7 @@ import type {
   Timing,
 } from './types.js';
 
-/** One attempt with every transport. Pauses count from its start, so a hung one delays no more than this. */
+/** One attempt. Pauses count from its start, so that one that hangs delays no more than this. */
 const ATTEMPT_MS = 4000;
 /** After a refusal: at most one CONNECT a second (C-CONN-6). */
 const REFUSED_MS = 1000;
@@ -77,11 +78,10 @@ export class WebSocketClient {
   disconnect(): void {
     this.state = 'disconnected';
     clearTimeout(this.timer);
-    const transport = this.socket.io.engine?.transport as
-      { ws?: { terminate?(): void } } | undefined;
+    const { ws } = { ...this.socket.io.engine?.transport } as { ws?: WebSocket };
     this.socket.disconnect();
     // The library ws waits half a minute for a peer that is gone.
-    setTimeout(() => transport?.ws?.terminate?.(), CLOSE_MS);
+    setTimeout(() => ws?.terminate(), CLOSE_MS);
   }
 
   /** Resolves when the subscription is there, as far as can be told. */

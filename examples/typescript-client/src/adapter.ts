@@ -1,4 +1,4 @@
-/** The client behind the adapter protocol: one JSON object a line is asked, one answered, in order. */
+/** The client behind the adapter protocol: one JSON object a line is asked, one answered. */
 
 import { ConversationProvider } from './ConversationProvider.js';
 import { fields, flag, Malformed, required, text } from './mapping.js';

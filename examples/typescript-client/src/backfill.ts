@@ -44,16 +44,14 @@ export class Gaps {
   }
 }
 
-/**
- * The fetches of one source, each tried until it succeeds or is not wanted any more; `tried` is called
- * after each attempt.
- */
+/** The fetches of one source, each tried until it succeeds or is not wanted any more. */
 export class Backfill {
   /** Why the last attempt failed, if it did. */
   lastError: string | null = null;
 
   private readonly running = new Map<Key, AbortController>();
 
+  /** `tried` is called after each attempt. */
   constructor(
     private readonly history: History,
     private readonly gaps: Gaps,
@@ -65,7 +63,7 @@ export class Backfill {
     return this.running.size === 0;
   }
 
-  /** Fetch, once `ready` has resolved; `endsGap` where the source tells whatever comes from then on. */
+  /** Fetch, once `ready` has resolved; `endsGap` where the source tells what comes from then on. */
   start(key: Key, endsGap: boolean, ready: () => Promise<void> = async () => {}): void {
     this.stop(key);
     const life = new AbortController();

@@ -100,7 +100,8 @@ export class SupabaseHistory implements History {
   async fetch(key: Key, since: number, signal: AbortSignal): Promise<void> {
     if (key === LIST) {
       await this.conversations(signal);
-      await this.messages('workspace_id', this.workspaceId, since, signal); // a list's row has no preview
+      // A row of the list has no preview, its newest messages have.
+      await this.messages('workspace_id', this.workspaceId, since, signal);
     } else {
       await this.messages('conversation_id', key, since, signal);
     }

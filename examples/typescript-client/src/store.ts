@@ -1,4 +1,4 @@
-/** What the user sees: everything that arrives goes in here, from whichever source, in any order. */
+/** What the user sees: everything that arrives goes in here, from any source, in any order. */
 
 import {
   Malformed,
@@ -77,7 +77,8 @@ export class Store {
   ): void {
     this.messages.track(conversationId);
     this.sentInto.set(clientMessageId, conversationId);
-    this.lastSentAt = Math.max(Date.now(), this.lastSentAt + 1); // two of one millisecond keep their order
+    // Two of one millisecond keep their order.
+    this.lastSentAt = Math.max(Date.now(), this.lastSentAt + 1);
     const own: CoreMessage = {
       id: clientMessageId,
       conversationId,

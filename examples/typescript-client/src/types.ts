@@ -1,4 +1,4 @@
-/** The shapes of the CRM, and what travels between it and ChatEngine (contract, sections 2 and 7). */
+/** The CRM's shapes, and what travels between it and ChatEngine (contract, sections 2 and 7). */
 
 export type MessageStatus = 'sending' | 'sent' | 'failed' | 'delivered' | 'read';
 
@@ -106,7 +106,7 @@ export interface Timing {
   pollIntervalMs: number;
 }
 
-/** With a second for the handshake, the longest pause keeps C-CONN-3's 5 s, the grace C-FBK-2's 2 s. */
+/** With a second for a handshake, the longest pause keeps C-CONN-3's 5 s, the grace C-FBK-2's. */
 export const DEFAULT_TIMING: Timing = {
   reconnectDelayMs: 500,
   reconnectDelayMaxMs: 4000,

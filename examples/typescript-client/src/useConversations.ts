@@ -33,7 +33,7 @@ export class Conversations {
     return JSON.stringify(known) !== before;
   }
 
-  /** The list, newest first (C-CNV-3); a conversation that names no number stays in any (C-CNV-5). */
+  /** The list, newest first (C-CNV-3); what names no number stays in any (C-CNV-5). */
   list(): CoreConversation[] {
     const chosen = [...this.known].filter(
       ([, { number }]) =>

@@ -39,7 +39,9 @@ export class Messages {
   add(copy: CoreMessage, source: Source): boolean {
     const conversation = this.conversations.get(copy.conversationId);
     if (conversation === undefined) return true; // not kept, so not known
-    const client = copy.clientMessageId && this.clientName(copy, copy.clientMessageId);
+    const { conversationId, clientMessageId, sentByUserId } = copy;
+    const client =
+      clientMessageId && this.clientName(conversationId, clientMessageId, sentByUserId);
     const entry = this.entryOf(strongNames(copy, source), client, copy.externalId);
     const before = JSON.stringify(shown(entry));
     const known = entry.copies[source];
@@ -50,38 +52,34 @@ export class Messages {
     return JSON.stringify(shown(entry)) !== before;
   }
 
-  /** Take in a status under an id or provider id, now or when its message comes (C-STA-2, C-STA-3). */
+  /** Take in a status, by id or provider id, also before its message (C-STA-2, C-STA-3). */
   raiseStatus(name: string, status: MessageStatus): boolean {
     return this.raise(this.entryOf([providerName(name)], null, null), status);
   }
 
   /** An own send was handed to the provider as the message `messageId`. */
   handedOver(conversationId: string, clientId: string, messageId: string): boolean {
-    const client = this.clientName({ conversationId, sentByUserId: null }, clientId);
+    const client = this.clientName(conversationId, clientId);
     const provider = messageId.startsWith('evo-') ? messageId : null;
     return this.raise(this.entryOf([providerName(messageId)], client, provider), 'sent');
   }
 
   /** An own send failed. */
-  fail(conversationId: string, clientId: string, reason: string): boolean {
-    const entry = this.byName.get(
-      this.clientName({ conversationId, sentByUserId: null }, clientId),
-    );
-    if (entry === undefined) return false;
+  fail(conversationId: string, clientId: string, reason: string): void {
+    const entry = this.byName.get(this.clientName(conversationId, clientId));
+    if (entry === undefined) return;
     entry.reason = reason;
-    return this.raise(entry, 'failed');
+    this.raise(entry, 'failed');
   }
 
   /** Whether an own send is known. */
   has(conversationId: string, clientId: string): boolean {
-    return this.byName.has(this.clientName({ conversationId, sentByUserId: null }, clientId));
+    return this.byName.has(this.clientName(conversationId, clientId));
   }
 
   /** Whether nobody has said yet what became of an own send. */
   isUnconfirmed(conversationId: string, clientId: string): boolean {
-    const entry = this.byName.get(
-      this.clientName({ conversationId, sentByUserId: null }, clientId),
-    );
+    const entry = this.byName.get(this.clientName(conversationId, clientId));
     return entry?.status === 'sending' && !entry.copies.chatengine && !entry.copies.supabase;
   }
 
@@ -92,7 +90,7 @@ export class Messages {
     return messages.sort((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1));
   }
 
-  /** When the oldest recent message of ours was written whose acknowledgements are not all there. */
+  /** When the oldest of our recent messages was written that is not read yet. */
   oldestUnread(conversationId: string): number {
     const recent = this.of(conversationId).slice(0, BACKFILL_LOOKS_AT);
     const unread = recent.filter((message) => message.isOutgoing && message.status !== 'read');
@@ -105,7 +103,7 @@ export class Messages {
     return entry.status !== before;
   }
 
-  /** The one entry under these names. Two messages of the provider are two, whatever the client id. */
+  /** The entry under these names. Two messages of the provider are two, whatever the client id. */
   private entryOf(names: string[], client: string | null, provider: string | null): Entry {
     const found = new Set(names.flatMap((name) => this.byName.get(name) ?? []));
     const own = client === null ? undefined : this.byName.get(client);
@@ -154,10 +152,11 @@ export class Messages {
 
   /** A client id is its user's, within a conversation. */
   private clientName(
-    of: Pick<CoreMessage, 'conversationId' | 'sentByUserId'>,
+    conversationId: string,
     clientId: string,
+    userId: string | null = null,
   ): string {
-    return JSON.stringify([of.conversationId, of.sentByUserId ?? this.userId, clientId]);
+    return JSON.stringify([conversationId, userId ?? this.userId, clientId]);
   }
 }
 

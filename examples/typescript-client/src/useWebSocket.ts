@@ -1,4 +1,4 @@
-/** Which conversations are open: opened twice is one subscription, until the last close (C-SUB-5). */
+/** Which conversations are open: twice is one subscription, until the last close (C-SUB-5). */
 
 export class OpenConversations {
   private readonly views = new Map<string, number>();
