@@ -102,13 +102,23 @@ def _run(plan: _Plan) -> None:
 
 def _settings(plan: _Plan) -> ProxySettings:
     rules = (*_from_file(plan.schedule).rules, *_shaping(plan), *map(_rule, plan.rules))
+    listen, target = parse_listen(plan.listen), parse_target(plan.target)
+    if listen.port == target.port and _is_same(listen.host, target.host):
+        raise SettingsError(
+            f"TARGET is the proxy itself: {target}"
+        )  # each connection makes another
     return ProxySettings(
-        target=parse_target(plan.target),
-        listen=parse_listen(plan.listen),
+        target=target,
+        listen=listen,
         schedule=checked(Schedule(rules)),
         log_file=plan.log,
         control=ControlSettings(port=plan.control_port, token_file=plan.control_token_file),
     )
+
+
+def _is_same(listen: str, target: str) -> bool:
+    several = listen in ("localhost", "0.0.0.0", "::")
+    return target == listen or (several and target in ("127.0.0.1", "::1", "localhost"))
 
 
 def _shaping(plan: _Plan) -> Iterator[Rule]:

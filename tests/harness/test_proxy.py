@@ -111,6 +111,8 @@ async def test_it_is_controlled_while_it_runs(tmp_path: Path) -> None:
     ("arguments", "sentence"),
     [
         (("x", "4001"), "LISTEN is not HOST:PORT with a port from 0 to 65535: x"),
+        (("4001", "4001"), "TARGET is the proxy itself: 127.0.0.1:4001"),
+        (("0.0.0.0:4001", "http://localhost:4001"), "TARGET is the proxy itself: localhost:4001"),
         (("0", "http://"), "TARGET is no http(s) or ws(s) URL"),
         (("0", "1", "--rule", "{}"), "--rule cannot be used: Object missing required field"),
         (("0", "1", "--rule", "\ud800"), "--rule cannot be used: "),
