@@ -6,42 +6,20 @@ payload, or a row.
 
 from __future__ import annotations
 
-import time
-from typing import Any, Protocol
+from typing import Protocol
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from chatengine import events
-from chatengine.moments import from_ms
 from conformance.client.stages import connected, fence, on_supabase
+from conformance.client.told import Told, dated, message_id, payload, row, row_id
 from conformance.history.records import Entered, StatusEntered
 from conformance.journal import HARNESS
 from conformance.targets.client import ClientUnderTest
 from conformance.targets.protocol import Snapshot
 from conformance.world import ANNA, World
 
-__all__ = ["Feed", "RealtimeFeed", "SocketFeed", "Told", "payload", "row"]
-
-
-class Told(Struct, frozen=True, kw_only=True):
-    """A message that a client is told of; `number` makes its id, and orders ids as numbers are.
-
-    `by_us`: not the customer wrote it. `attachment` is the URL of a file, `provider_id` what the
-    provider calls the message.
-    """
-
-    text: str
-    number: int = 1
-    conversation_id: str = ANNA
-    workspace_id: str = "w-1"
-    created_ms: int = 0
-    by_us: bool = False
-    type: str = "text"
-    status: str = "delivered"
-    provider_id: str | None = None
-    attachment: str | None = None
-    reply_to: int | None = None
+__all__ = ["Feed", "RealtimeFeed", "SocketFeed"]
 
 
 class Feed(Protocol):
@@ -84,7 +62,7 @@ class SocketFeed:
 
     async def tell(self, told: Told) -> None:
         """Push it to the conversation's subscribers."""
-        told = _now(told)
+        told = dated(told)
         await self.world.push(events.MESSAGE, payload(told), told.conversation_id)
         _entered(self.world, told, self.id_of(told))
 
@@ -103,12 +81,12 @@ class SocketFeed:
         self.world.journal.add(StatusEntered, HARNESS, message=self.id_of(told), status=status)
 
     async def fence(self, conversation_id: str = ANNA) -> Snapshot:
-        """Wait for a message that entered behind."""
-        return await fence(self.world, self._client, conversation_id)
+        """Wait for an event that was pushed behind."""
+        return await fence(self.world, self._client, conversation_id, by="websocket")
 
     def id_of(self, told: Told) -> str:
         """ChatEngine's."""
-        return f"m-{told.number:08d}"
+        return message_id(told.number)
 
 
 class RealtimeFeed:
@@ -124,7 +102,7 @@ class RealtimeFeed:
 
     async def tell(self, told: Told) -> None:
         """Insert its row."""
-        told = _now(told)
+        told = dated(told)
         self.world.supabase.database.insert("messages", [row(told)])
         _entered(self.world, told, self.id_of(told))
 
@@ -144,63 +122,12 @@ class RealtimeFeed:
         self.world.journal.add(StatusEntered, HARNESS, message=key, status=status)
 
     async def fence(self, conversation_id: str = ANNA) -> Snapshot:
-        """Wait for a message whose row was inserted behind."""
-        return await fence(self.world, self._client, conversation_id)
+        """Wait for a change that was made behind."""
+        return await fence(self.world, self._client, conversation_id, by="supabase")
 
     def id_of(self, told: Told) -> str:
         """The row's."""
-        return _row_id(told.number)
-
-
-def payload(told: Told, **fields: Any) -> dict[str, Any]:
-    """The contract's Message, with `fields` in place of what they name."""
-    ids = {} if told.provider_id is None else {"providerMessageId": told.provider_id}
-    file = {"id": "a-1", "messageId": "m-1", "type": told.type, "url": told.attachment}
-    second = file | {"id": "a-2", "url": f"{told.attachment}/second"}
-    optional = {
-        "metadata": ids or None,
-        "attachments": None if told.attachment is None else [file, second],
-        "replyToMessageId": None if told.reply_to is None else f"m-{told.reply_to:08d}",
-    }
-    return {
-        "id": f"m-{told.number:08d}",
-        "workspaceId": told.workspace_id,
-        "conversationId": told.conversation_id,
-        "senderId": "agent-2" if told.by_us else told.conversation_id,
-        "type": told.type,
-        "content": told.text,
-        "status": told.status,
-        "createdAt": from_ms(_now(told).created_ms),
-        **{name: value for name, value in optional.items() if value is not None},
-        **fields,
-    }
-
-
-def row(told: Told, **columns: Any) -> dict[str, Any]:
-    """The row of `messages` (contract, section 6), with `columns` in place of what they name."""
-    return {
-        "id": _row_id(told.number),
-        "workspace_id": told.workspace_id,
-        "conversation_id": told.conversation_id,
-        "whatsapp_number_id": "n-1",
-        "sent_by_user_id": "agent-2" if told.by_us else None,
-        "body": told.text,
-        "type": "document" if told.type == "file" else told.type,
-        "status": "sending" if told.status == "pending" else told.status,
-        "is_outgoing": told.by_us,
-        "media_url": told.attachment,
-        "external_id": told.provider_id,
-        "reply_to_id": None if told.reply_to is None else _row_id(told.reply_to),
-        "created_at": from_ms(_now(told).created_ms),
-    } | columns
-
-
-def _row_id(number: int) -> str:
-    return f"00000000-0000-4000-8000-{number:012d}"
-
-
-def _now(told: Told) -> Told:
-    return told if told.created_ms else replace(told, created_ms=int(time.time() * 1000))
+        return row_id(told.number)
 
 
 def _entered(world: World, told: Told, message_id: str) -> None:

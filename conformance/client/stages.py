@@ -9,15 +9,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from chatengine import events
+from conformance.client.told import Told, payload, row
 from conformance.deadlines import Deadline, until
+from conformance.journal import HARNESS
 from conformance.outcomes import CouldNotRun, Nonconforming
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
 from conformance.targets.protocol import ShownMessage, Snapshot
 from conformance.world import ANNA, World
 
 __all__ = [
+    "Source",
     "beginning",
     "bodies",
     "connected",
@@ -27,12 +31,18 @@ __all__ = [
     "found",
     "message",
     "on_supabase",
+    "send_fence",
     "served_by",
     "status_of",
     "subscribed",
 ]
 
+Source = Literal["websocket", "supabase"]
+
 _numbers: Final = itertools.count(1)
+
+_FENCES: Final = 9_000_000
+"""Ids of fences are beyond those of any check."""
 
 
 @contextmanager
@@ -90,18 +100,35 @@ async def subscribed(world: World, *conversations: str) -> None:
 
 
 async def fence(
-    world: World, client: ClientUnderTest, conversation_id: str = ANNA, *, instance: str = "sales-1"
+    world: World, client: ClientUnderTest, conversation_id: str = ANNA, *, by: Source = "websocket"
 ) -> Snapshot:
-    """Write a message behind all that was sent, and return the first snapshot that shows it.
+    """Send a message behind all that was told, and return the first snapshot that shows it.
 
     What was to come over the same path has come by then, or never will.
     """
-    text = f"the fence, number {next(_numbers)}"
-    await world.write(text, conversation_id, instance=instance)
+    text = await send_fence(world, conversation_id, by=by)
     with beginning("a message that is shown after all the others (C-MSG-1)"):
         return await client.until(
             f"{text!r} shows", lambda snapshot: text in bodies(snapshot, conversation_id)
         )
+
+
+async def send_fence(world: World, conversation_id: str = ANNA, *, by: Source = "websocket") -> str:
+    """Tell of a message over one path alone; returns its text.
+
+    No history has it: one that is just being fetched would bring it before what was pushed.
+    """
+    number = next(_numbers)
+    text = f"the fence, number {number}"
+    told = Told(text=text, number=_FENCES + number, conversation_id=conversation_id)
+    if by == "websocket":
+        await world.push(events.MESSAGE, payload(told), conversation_id)
+    else:
+        database = world.supabase.database
+        database.insert("messages", [row(told)])
+        database.delete("messages", lambda each: each["body"] == text)
+        world.journal.note(HARNESS, f"tells by Realtime alone: {text}")
+    return text
 
 
 def served_by(source: str) -> Any:

@@ -68,7 +68,7 @@ async def test_without_configuration_no_attempt(world: World, client: ClientUnde
     """No configuration, no attempt: ChatEngine is not called at all."""
     if client.claims("supabase"):
         await on_supabase(world, client, ANNA)
-        await fence(world, client)
+        await fence(world, client, by="supabase")
     else:
         await client.start(world.config(chatengine=False))
         await client.comes_to("the connection", connection, NOT_ENABLED)

@@ -8,8 +8,17 @@ from typing import Any, Final
 
 from chatengine import events
 from conformance.checks import shows
-from conformance.client.feeds import Feed, SocketFeed, Told, payload, row
-from conformance.client.stages import bodies, connected, found, message, on_supabase
+from conformance.client.feeds import Feed, SocketFeed
+from conformance.client.stages import (
+    Source,
+    bodies,
+    connected,
+    found,
+    message,
+    on_supabase,
+    send_fence,
+)
+from conformance.client.told import Told, payload, row
 from conformance.outcomes import Nonconforming
 from conformance.targets.adapter import AdapterEnded
 from conformance.targets.client import ClientUnderTest
@@ -241,7 +250,7 @@ async def test_a_row_of_an_unknown_type_is_dropped(world: World, client: ClientU
     await on_supabase(world, client, ANNA)
     before = (await client.look()).counters.malformed
     world.supabase.database.insert("messages", [row(Told(text="broken"), type="hologram")])
-    snapshot = await _follows(world, client, "a row of an unknown type")
+    snapshot = await _follows(world, client, "a row of an unknown type", by="supabase")
     seen = [len(found(snapshot, "broken")), snapshot.counters.malformed > before]
     if seen != [0, True]:
         raise client.broken("not shown, and counted as malformed")
@@ -272,12 +281,14 @@ async def _harm(world: World, client: ClientUnderTest, told: object) -> str | No
     return None if snapshot.counters.malformed > before else "it is not counted"
 
 
-async def _follows(world: World, client: ClientUnderTest, junk: str) -> Snapshot:
-    """Return a snapshot with a message that was written after the junk."""
-    written = await world.write(f"after {junk[:60]}")
+async def _follows(
+    world: World, client: ClientUnderTest, junk: str, *, by: Source = "websocket"
+) -> Snapshot:
+    """Return a snapshot with a message that was sent after the junk."""
+    text = await send_fence(world, by=by)
     try:
         return await client.until(
-            f"what follows {junk} shows", lambda s: bool(found(s, written.text)), view=bodies
+            f"what follows {junk} shows", lambda s: bool(found(s, text)), view=bodies
         )
     except AdapterEnded as end:
         raise Nonconforming(

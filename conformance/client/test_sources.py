@@ -73,7 +73,7 @@ async def test_one_message_by_http_and_realtime(world: World, client: ClientUnde
     await client.send(ANNA, TEXT, "c-1")
     with beginning("a send over HTTP (C-SND-3)"):
         await client.until("it is sent", lambda s: status_of(s, TEXT) not in (None, "sending"))
-    await fence(world, client)
+    await fence(world, client, by="supabase")
     client.verify("shown once", lambda snapshot: len(found(snapshot, TEXT)), 1)
 
 
@@ -106,7 +106,7 @@ class Ways(Struct):
                 if not self.world.hears_of(ANNA):
                     await fallen_back(self.world, self.client, ANNA)
                 self.world.touch_row(written)
-                await fence(self.world, self.client)
+                await fence(self.world, self.client, by="supabase")
             case "rest":
                 await self._missed("missed behind it")
                 with beginning("a gap that is closed (C-FBK-4)"):
