@@ -9,6 +9,7 @@ import ssl
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 
@@ -65,26 +66,36 @@ class RawWebSocket(Wire):
 
         Raises `HandshakeRefused` for any answer but 101.
         """
+        socket = await cls._connected(url, trace, deadline)
+        try:
+            await socket._upgrade(url, sid, query or {})
+            if greeted and sid is None:
+                await socket._shake_hands()
+        except BaseException:
+            await socket.close()
+            raise
+        return socket
+
+    @classmethod
+    async def _connected(cls, url: str, trace: Trace, deadline: Deadline) -> RawWebSocket:
         address = URL(url)
-        parameters = {"EIO": "4", "transport": "websocket"} | dict(query or {})
+        secure = ssl.create_default_context() if address.scheme == "https" else None
+        async with asyncio.timeout(deadline.left_s):
+            streams = await asyncio.open_connection(address.host, address.port, ssl=secure)
+        return cls(*streams, trace, deadline)
+
+    async def _upgrade(self, url: str, sid: str | None, query: Mapping[str, str]) -> None:
+        address = URL(url)
+        parameters = {"EIO": "4", "transport": "websocket"} | dict(query)
         if sid is not None:
             parameters["sid"] = sid
-        async with asyncio.timeout(deadline.left_s):
-            secure = ssl.create_default_context() if address.scheme == "https" else None
-            reader, writer = await asyncio.open_connection(address.host, address.port, ssl=secure)
-            path = f"{address.path.rstrip('/')}{SOCKET_PATH}/?{urlencode(parameters)}"
-            writer.write(_upgrade(path, address))
-            head = await _head(reader, writer)
-        socket = cls(reader, writer, trace, deadline)
-        status = int(head.split(b" ", 2)[1])
-        if status != 101:
-            async with asyncio.timeout(deadline.left_s):
-                body = await reader.read(_CHUNK)
-            await socket.close()
-            raise HandshakeRefused(status, body.decode(errors="replace"))
-        if greeted and sid is None:
-            await socket._shake_hands()
-        return socket
+        path = f"{address.path.rstrip('/')}{SOCKET_PATH}/?{urlencode(parameters)}"
+        async with asyncio.timeout(self.deadline.left_s):
+            self._writer.write(_request(path, address))
+            status = await _status(self._reader)
+            if status != HTTPStatus.SWITCHING_PROTOCOLS:
+                body = await self._reader.read(_CHUNK)
+                raise HandshakeRefused(status, body.decode(errors="replace"))
 
     async def _shake_hands(self) -> None:
         opening = await self.receive()
@@ -189,7 +200,7 @@ class RawWebSocket(Wire):
         self._writer.transport.abort()
 
 
-def _upgrade(path: str, address: URL) -> bytes:
+def _request(path: str, address: URL) -> bytes:
     key = base64.b64encode(os.urandom(16)).decode()
     return (
         f"GET {path} HTTP/1.1\r\nHost: {address.authority}\r\nUpgrade: websocket\r\n"
@@ -197,10 +208,12 @@ def _upgrade(path: str, address: URL) -> bytes:
     ).encode()
 
 
-async def _head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    """The head of the answer; raises `HandshakeRefused` (0) where the peer hung up instead."""
+async def _status(reader: asyncio.StreamReader) -> int:
+    """The status of the answer; raises `HandshakeRefused` (0) where the peer hung up instead."""
     try:
-        return await reader.readuntil(b"\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        return int(head.split(b" ", 2)[1])
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-        writer.transport.abort()
         raise HandshakeRefused(0, "the connection was closed") from None
+    except (IndexError, ValueError):
+        raise HandshakeRefused(0, "the answer is no HTTP") from None
