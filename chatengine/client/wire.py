@@ -14,6 +14,7 @@ What it lacks for us, seen in python-socketio 5.18 and python-engineio 4.15:
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import socket
 import weakref
@@ -33,10 +34,12 @@ from aiohttp import (
     TCPConnector,
     TraceConfig,
     TraceRequestRedirectParams,
+    WSMsgType,
     WSServerHandshakeError,
 )
 from aiohttp.connector import AddrInfoType
 from engineio.packet import CLOSE
+from engineio.packet import Packet as EnginePacket
 from engineio.payload import Payload
 from msgspec import Struct
 
@@ -56,7 +59,12 @@ longest text of WhatsApp is 65,536 characters."""
 _AGAIN_S: Final = 0.05
 """After which a task that has not ended is cancelled once more; most end in the same moment."""
 
+_AT_ONCE: Final = 50
+"""Packets of a burst, some milliseconds, until everything else in the process has its turn."""
+
 _REFUSALS: Final = (401, 403)
+
+_DATA: Final = (WSMsgType.TEXT, WSMsgType.BINARY)
 
 _silent = logging.getLogger(f"{__name__}.library")
 _silent.setLevel(logging.CRITICAL)
@@ -156,6 +164,20 @@ class _Engine(engineio.AsyncClient):  # type: ignore[misc]  # the library has no
     async def _trigger_event(self, event: str, *args: Any, run_async: bool = False) -> Any:
         return await super()._trigger_event(event, *args, run_async=False)
 
+    async def _read_loop_websocket(self) -> None:
+        """Take packets until there is none any more; an end of this task ends the connection.
+
+        The library's own loop makes a task and a timer for each, a quarter of what a packet costs,
+        to mind a silence that `Connection.until_lost` minds.
+        """
+        for number in itertools.count(1):
+            message = await self.ws.receive()
+            if message.type not in _DATA:
+                return
+            await self._receive_packet(EnginePacket(encoded_packet=message.data))
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+
     async def _receive_packet(self, packet: Any) -> None:
         self.heard_s = asyncio.get_running_loop().time()
         if packet.packet_type == CLOSE:
@@ -249,9 +271,9 @@ class Wire(socketio.AsyncClient):  # type: ignore[misc]  # the library has no ty
                 done, tasks = await asyncio.wait(tasks, timeout=_AGAIN_S)
                 await asyncio.gather(*done, return_exceptions=True)  # none is left unread
         finally:
-            await self.http.close()
             if self.eio in engineio.base_client.connected_clients:
                 engineio.base_client.connected_clients.remove(self.eio)
+            await self.http.close()
 
     def _engineio_client_class(self) -> type[_Engine]:
         return _Engine
