@@ -4,6 +4,7 @@ Exit codes: 0 all goals hold, 1 one does not, 2 usage, 3 something could not run
 """
 
 import argparse
+import logging
 import os
 import platform
 import shutil
@@ -83,7 +84,9 @@ def _log_in(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CouldNotRun(f"{folder} cannot be made: {error.strerror}") from None
-    return folder / "programs.log"
+    log = folder / "programs.log"
+    logging.basicConfig(filename=log)  # what the clients in this process have to say belongs there
+    return log
 
 
 def _measure(sections: Mapping[str, Section], rounds: int, log: Path) -> Results:

@@ -44,4 +44,9 @@ def print_verdict(goals: Sequence[Goal], console: Console) -> None:
     """Print whether each goal holds."""
     for goal in goals:
         mark = "[green]holds[/]" if goal.ok else "[red]fails[/]"
-        console.print(f"{mark}  {goal.name}: {goal.actual:,.4g}, {goal.bound} {goal.limit:,.4g}")
+        sentence = f"{goal.name}: {_short(goal.actual)}, {goal.bound} {_short(goal.limit)}"
+        console.print(f"{mark}  {sentence}", soft_wrap=True, highlight=False)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
