@@ -10,6 +10,8 @@ import { readSettings } from "./src/settings.js";
 import { Sockets } from "./src/sockets.js";
 import { Store } from "./src/store.js";
 
+const GRACE_MS = 500;
+
 const settings = readSettings(process.env);
 const store = new Store();
 const outbox = new Outbox(settings, store, new Provider(settings));
@@ -27,5 +29,6 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
   process.on(signal, () => {
     sockets.close();
     server.closeAllConnections();
+    setTimeout(() => process.exit(0), GRACE_MS).unref(); // whoever does not say goodbye is cut
   });
 }

@@ -25,10 +25,11 @@ export function readSettings(env) {
 
 // By name: {workspaceId, whatsappNumberId?}.
 function readInstances(env) {
+  const text = required(env, "INSTANCES");
   try {
-    return new Map(Object.entries(JSON.parse(required(env, "INSTANCES"))));
-  } catch (error) {
-    throw new Error(`INSTANCES: ${error.message}`);
+    return new Map(Object.entries(JSON.parse(text)));
+  } catch {
+    throw new Error("INSTANCES is not JSON");
   }
 }
 
