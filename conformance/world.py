@@ -330,7 +330,11 @@ class World:
         return bool(channels) and named and all(each.is_subscribed for each in channels)
 
     def frames(self, regex: str, direction: Direction = "to_target") -> Frames:
-        """Count the WebSocket frames of ChatEngine's socket that match, until `bring_back`."""
+        """Count the WebSocket frames of ChatEngine's socket that match, until `bring_back`.
+
+        Those of connections that begin from now on: of an open one the proxy's log does not say
+        what a frame matched.
+        """
         return Frames(self.network, regex, direction)
 
 

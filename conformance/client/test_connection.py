@@ -63,18 +63,45 @@ async def test_connects_by_itself(world: World, client: ClientUnderTest) -> None
         raise Nonconforming(expected="the workspace and user of the configuration", seen=seen)
 
 
-@shows("C-CONN-1")
-async def test_without_configuration_no_attempt(world: World, client: ClientUnderTest) -> None:
-    """No configuration, no attempt: ChatEngine is not called at all."""
+async def never_configured(world: World, client: ClientUnderTest) -> None:
+    """There has never been a ChatEngine."""
     if client.claims("supabase"):
         await on_supabase(world, client, ANNA)
-        await fence(world, client, by="supabase")
     else:
         await client.start(world.config(chatengine=False))
         await client.comes_to("the connection", connection, NOT_ENABLED)
+
+
+async def taken_out(world: World, client: ClientUnderTest) -> None:
+    """There was one, and the client was connected."""
+    client.needs("reconfigure")
+    await connected(world, client, ANNA)
+    await client.configure(world.config(chatengine=False))
+    with beginning("a client that has no ChatEngine any more (C-CONN-2, C-FBK-1)"):
+        await client.comes_to("the connection", connection, NOT_ENABLED)
+        if client.claims("supabase"):
+            await client.until("Supabase serves", served_by("supabase"))
+            await until(lambda: world.hears_of(ANNA), Deadline(PATIENCE_S))
+
+
+@shows("C-CONN-1")
+@pytest.mark.parametrize("state", [never_configured, taken_out])
+async def test_without_configuration_no_attempt(
+    world: World,
+    client: ClientUnderTest,
+    state: Callable[[World, ClientUnderTest], Awaitable[None]],
+) -> None:
+    """No configuration, no attempt: ChatEngine is not called at all, or not any more."""
+    await state(world, client)
+    accepted = world.network.stats.accepted if state is taken_out else 0
+    if client.claims("supabase"):
+        await fence(world, client, by="supabase")
+    agents = len(await world.agents())
     await client.stop()  # what was to be attempted has been, or never will be
-    if accepted := world.network.stats.accepted:
-        raise Nonconforming(expected="no connection to ChatEngine", seen=f"{accepted} connections")
+    calls = world.network.stats.accepted - accepted
+    if agents or calls:
+        seen = f"{calls} connections, {agents} of them still there"
+        raise Nonconforming(expected="no connection to ChatEngine", seen=seen)
 
 
 @shows("C-CONN-1")
@@ -262,8 +289,20 @@ async def on_the_fallback(world: World, client: ClientUnderTest) -> None:
     await fallen_back(world, client, ANNA)
 
 
+async def with_nobody_there(world: World, client: ClientUnderTest) -> None:
+    """Neither ChatEngine nor Supabase is there, and whoever polls has polled."""
+    client.needs("supabase")
+    await connected(world, client, ANNA)
+    world.take_down(world.network, world.supabase_network)
+    stats = (world.network.stats, world.supabase_network.stats)
+    with beginning("attempts to reach either"):
+        await until(lambda: all(each.refused > 1 for each in stats), Deadline(PATIENCE_S))
+
+
 @shows("C-CONN-7")
-@pytest.mark.parametrize("state", [serving, between_attempts, shaking_hands, on_the_fallback])
+@pytest.mark.parametrize(
+    "state", [serving, between_attempts, shaking_hands, on_the_fallback, with_nobody_there]
+)
 async def test_after_stop_there_is_nothing(
     world: World,
     client: ClientUnderTest,

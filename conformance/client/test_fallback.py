@@ -128,7 +128,8 @@ async def test_the_socket_serves_again(world: World, client: ClientUnderTest) ->
     await connected(world, client, ANNA, BRUNO)
     await fallen_back(world, client, ANNA, BRUNO)
     world.bring_back()
-    await is_back(world, client, ANNA, BRUNO)
+    with beginning("a connection (C-CONN-3)"):
+        await client.until("it is connected", lambda s: s.connection.is_connected)
     try:
         await until(lambda: not world.channels, Deadline(RELEASED_S))
     except TimeoutError:

@@ -28,8 +28,8 @@ from conformance.world import ANNA, BRUNO, World
 
 @shows("C-MSG-1")
 async def test_a_pushed_message_shows(feed: Feed, client: ClientUnderTest) -> None:
-    """A pushed message shows in its conversation, whatever the text."""
-    await feed.start(ANNA)
+    """A pushed message shows in its conversation, of two that are open, whatever the text."""
+    await feed.start(ANNA, BRUNO)
     texts = ["Olá! 👋", "duas\nlinhas", '<b>não</b> & "sim"', "مرحبا", "x" * 4096]
     for text in texts:
         await feed.world.write(text)

@@ -111,8 +111,8 @@ async def test_closed_while_it_was_not_connected(world: World, client: ClientUnd
 @shows("C-SUB-5")
 async def test_opened_twice_is_one_subscription(world: World, client: ClientUnderTest) -> None:
     """Opened twice: one subscription, until the last close."""
-    await connected(world, client)
     subscribes, unsubscribes = count(world, "subscribe", ANNA), count(world, "unsubscribe", ANNA)
+    await connected(world, client)
     await client.open(ANNA)
     await client.open(ANNA)
     await settle(world, client)
