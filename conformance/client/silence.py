@@ -66,4 +66,10 @@ def _told(numbers: dict[str, int], what: str) -> str:
 
 
 def _broken(world: World, expected: str, seen: str) -> Nonconforming:
-    return Nonconforming(expected=expected, seen=seen, history=world.journal.tail())
+    """The failure, with how each connection that is left fares."""
+    left = [
+        {"to": name, "connection": each}
+        for name, proxy in _proxies(world).items()
+        for each in proxy.connections
+    ]
+    return Nonconforming(expected=expected, seen=seen, history=[*world.journal.tail(), *left])
