@@ -294,9 +294,9 @@ async def with_nobody_there(world: World, client: ClientUnderTest) -> None:
     client.needs("supabase")
     await connected(world, client, ANNA)
     world.take_down(world.network, world.supabase_network)
-    stats = (world.network.stats, world.supabase_network.stats)
+    networks = (world.network, world.supabase_network)
     with beginning("attempts to reach either"):
-        await until(lambda: all(each.refused > 1 for each in stats), Deadline(PATIENCE_S))
+        await until(lambda: all(n.stats.refused > 1 for n in networks), Deadline(PATIENCE_S))
 
 
 @shows("C-CONN-7")

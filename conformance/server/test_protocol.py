@@ -187,6 +187,8 @@ async def test_the_upgrade(chat: Chat) -> None:
     last_poll = asyncio.create_task(drained(polling, conversation))
     wanted += [(await chat.webhook.writes(conversation)).id for _ in range(3)]
     seen += await last_poll
+    # No poll comes for these: they wait for the WebSocket to take over.
+    wanted += [(await chat.webhook.writes(conversation)).id for _ in range(3)]
     await socket.send("5")
     wanted += [(await chat.webhook.writes(conversation)).id for _ in range(3)]
     seen += await messages(socket, conversation, len(wanted) - len(seen))
