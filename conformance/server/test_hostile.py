@@ -6,12 +6,11 @@ from typing import Any, Final
 import pytest
 
 from chatengine import events
-from chatengine.packets.socketio import PacketType
 from conformance.checks import shows
 from conformance.outcomes import NotApplicable
 from conformance.probes.agent import Agent
 from conformance.probes.wire import TransportName
-from conformance.server.chat import Chat
+from conformance.server.chat import Chat, moment
 from fakes.evolution.bodies import Content
 
 COMMANDS: Final = (
@@ -185,18 +184,15 @@ async def test_unknown_events_leave_the_socket_open(chat: Chat, transport: Trans
 async def test_fields_that_nobody_knows(chat: Chat, transport: TransportName) -> None:
     """Unknown fields are kept or ignored, never an error (section 2)."""
     conversation = chat.conversation()
-    agent = await chat.agent(subscribed_to=conversation)
-    wire = await chat.joined(transport)
-    await wire.emit(events.SUBSCRIBE, conversation, ack=1)
-    await wire.accepted(1)
+    agent = await chat.agent(transport, subscribed_to=conversation)
     entered = chat.webhook.entry(conversation, Content(text="oi"))
     body = entered.body | {"unknown": {"a": [1]}, "data": entered.body["data"] | {"x": None}}
     await chat.webhook.accepted(body)
     await agent.gets(events.MESSAGE, id=entered.id)
-    while (packet := await wire.packet()) is not None:
-        if packet.type is PacketType.EVENT and packet.data[0] == events.MESSAGE:
-            return
-    raise chat.trace.broken(expected="the message", seen="the connection was closed")
+    command = {"type": events.MARK_AS_READ, "conversationId": conversation, "timestamp": moment()}
+    await agent.emit(events.MARK_AS_READ, command | {"unknown": {"a": [1]}, "x": None})
+    await agent.gets(events.MARKED_AS_READ, conversationId=conversation)
+    chat.none(agent, events.ERROR)
 
 
 @shows("S-ERR-1")

@@ -160,14 +160,16 @@ def takes_half_a_command(seams: Seams) -> None:
 
 @mutant("S-ERR-1")
 def refuses_fields_that_it_does_not_know(seams: Seams) -> None:
-    """Refuses a command that has an argument more than it knows."""
+    """Refuses a command that has a field more than it knows."""
     answer = Commands._answer
+    known = {"type", "conversationId", "content", "messageId", "replyToMessageId", "isTyping"}
 
     @seams.function(Commands, "_answer")
     async def strict(
         self: Commands, name: str, work: Any, sid: str, *arguments: object
     ) -> dict[str, Any]:
-        if len(arguments) > 1:
+        payload = arguments[0] if arguments else None
+        if isinstance(payload, dict) and payload.keys() - known - {"timestamp"}:
             arguments = (None,)
         return await answer(self, name, work, sid, *arguments)
 
