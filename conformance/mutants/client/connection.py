@@ -14,6 +14,7 @@ from chatengine.client.client import CrmClient
 from chatengine.client.config import ClientConfig, Transport
 from chatengine.client.connection import End
 from chatengine.client.core import shapes
+from chatengine.client.core.fallback import Action, Fallback
 from chatengine.client.core.shapes import ConnectionState
 from chatengine.client.session import Session
 from chatengine.client.socket import SocketSource
@@ -48,6 +49,31 @@ def keeps_the_configuration_it_began_with(seams: Seams) -> None:
     @seams.function(CrmClient, "configure")
     async def as_before(self: CrmClient, config: ClientConfig) -> None:
         await configure(self, replace(config, chatengine=self._config.chatengine))
+
+
+@mutant("C-CONN-1")
+def connects_after_the_configuration_is_gone(seams: Seams) -> None:
+    """Leaves a reconnect under way when ChatEngine is taken out of its configuration."""
+    configure, left = CrmClient.configure, list[SocketSource]()
+
+    @seams.function(CrmClient, "configure")
+    async def not_quite(self: CrmClient, config: ClientConfig) -> None:
+        before, tokens = self._config, self._tokens()
+        await configure(self, config)
+        if config.chatengine is None and before.chatengine is not None and tokens is not None:
+            place, whose, timing = before.chatengine, before.workspace_id, before.timing
+            left.append(SocketSource(place, whose, tokens, timing, _Deaf()))
+            left[-1].start()
+
+
+class _Deaf:
+    """Hears a socket, and does nothing."""
+
+    def connected(self) -> None: ...
+
+    def lost(self, cause: str, refused: bool) -> None: ...
+
+    def event(self, name: str, payload: object) -> None: ...
 
 
 @mutant("C-CONN-2")
@@ -194,6 +220,10 @@ def polls_on_after_stop(seams: Seams) -> None:
     @seams.function(Background, "stop")
     async def leave(self: Background) -> None:
         """Nothing is cancelled."""
+
+    @seams.function(Fallback, "stop")
+    def go_on(self: Fallback) -> tuple[Action, ...]:
+        return ()
 
 
 @mutant("C-CONN-8")

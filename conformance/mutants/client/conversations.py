@@ -87,17 +87,20 @@ def leaves_previews_of_media_empty(seams: Seams) -> None:
         return "" if body.startswith("[") else body
 
 
-@mutant("C-CNV-2", "C-CNV-3")
+@mutant("C-CNV-1", "C-CNV-2", "C-CNV-3")
 def keeps_the_moment_of_the_first_message(seams: Seams) -> None:
     """Updates the preview, and not `lastMessageAt` with it."""
-    entry = Conversations._entry
-    first_ms: dict[str, int | None] = {}
+    see = Conversations._see
 
-    @seams.function(Conversations, "_entry")
-    def first(self: Conversations, known: _Known) -> ConversationEntry:
-        shown = entry(self, known)
-        told = first_ms.setdefault(known.id, shown.last_message_ms)
-        return replace(shown, last_message_ms=told)
+    @seams.function(Conversations, "_see")
+    def first(
+        self: Conversations, known: _Known, created_ms: int, message_id: str, shown: str
+    ) -> bool:
+        first_ms = known.last_ms
+        changed = see(self, known, created_ms, message_id, shown)
+        if first_ms is not None:
+            known.last_ms = first_ms
+        return changed
 
 
 @mutant("C-CNV-3")

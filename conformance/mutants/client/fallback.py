@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec.structs import replace
 
 from chatengine.client.books import LIST, CatchUp
@@ -116,13 +114,14 @@ def fetches_nothing_when_supabase_begins(seams: Seams) -> None:
 
 
 def _never_again(seams: Seams, history: type[ChatEngineHistory] | type[SupabaseHistory]) -> None:
-    conversation, fetched = history.conversation, set[str]()
+    """Let one source's history fetch what was never seen, and nothing that was missed."""
+    fetch = CatchUp._fetch
 
-    @seams.function(history, "conversation")
-    async def once(self: Any, conversation_id: str, since_ms: int, *, latest: bool) -> None:
-        if conversation_id not in fetched:
-            await conversation(self, conversation_id, since_ms, latest=latest)
-        fetched.add(conversation_id)
+    @seams.function(CatchUp, "_fetch")
+    async def whole_alone(self: CatchUp, key: str, *, latest: bool) -> None:
+        gap = self._gaps.of(key)
+        if not isinstance(self._history, history) or (gap is not None and gap.is_whole):
+            await fetch(self, key, latest=latest)
 
 
 @mutant("C-FBK-4")

@@ -17,17 +17,6 @@ def measures_no_latency(seams: Seams) -> None:
         """Nothing is measured."""
 
 
-@mutant("C-MON-1")
-def measures_latency_in_seconds(seams: Seams) -> None:
-    """Shows in `latencyMs` what it counts in seconds."""
-    latency_ms = Monitor.latency_ms
-
-    @seams.function(Monitor, "latency_ms")
-    def in_seconds(self: Monitor, quantile: float) -> int | None:
-        found = latency_ms(self, quantile)
-        return None if found is None else found // 1000
-
-
 @mutant("C-MON-2")
 def logs_no_reconnects(seams: Seams) -> None:
     """Counts reconnects and keeps no log of them."""
@@ -65,15 +54,6 @@ def never_raises_the_alert(seams: Seams) -> None:
     @seams.function(Monitor, "overdue")
     def calm(self: Monitor) -> None:
         """Nothing is raised."""
-
-
-@mutant("C-MON-3")
-def never_ends_the_alert(seams: Seams) -> None:
-    """Leaves the alert on when the connection is back."""
-
-    @seams.function(Monitor, "_end_alert")
-    def still(self: Monitor) -> None:
-        """Nothing is ended."""
 
 
 @mutant("C-CAC-1")

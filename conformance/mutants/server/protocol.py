@@ -153,6 +153,20 @@ def answers_polls_newest_first(seams: Seams) -> None:
 
 
 @mutant("S-PRO-3")
+def sends_twice_after_an_upgrade(seams: Seams) -> None:
+    """Leaves its first listener on when a WebSocket takes over: each event goes out twice."""
+    send, began_polling = Session.send, set[str]()
+
+    @seams.function(Session, "send")
+    def twice(self: Session, packet: Outbound) -> None:
+        send(self, packet)
+        if self.transport.name == "polling":
+            began_polling.add(self.sid)
+        elif self.sid in began_polling and packet.text.startswith("42"):
+            send(self, packet)
+
+
+@mutant("S-PRO-3")
 def loses_a_session_with_its_probe(seams: Seams) -> None:
     """Ends the session when a WebSocket that has not taken over goes away."""
     lost = Session.lost
