@@ -103,6 +103,35 @@ def shows_a_lost_connection_for_three_seconds(seams: Seams) -> None:
 
 
 @mutant("C-CONN-3")
+def never_comes_back(seams: Seams) -> None:
+    """Connects once, and leaves it at that when the connection is lost (`reconnection: false`)."""
+    over = SocketSource._over
+
+    @seams.function(SocketSource, "_over")
+    async def once(
+        self: SocketSource, transport: Transport, auth: dict[str, str], deadline_s: float
+    ) -> End:
+        end = await over(self, transport, auth, deadline_s)
+        if self._joined_at_s is not None:
+            await asyncio.Event().wait()
+        return end
+
+
+@mutant("C-CONN-3")
+def gives_up_after_a_refusal(seams: Seams) -> None:
+    """Takes a refusal for the last word: it does not try again, though it is still configured."""
+    attempt = SocketSource._attempt
+
+    @seams.function(SocketSource, "_attempt")
+    async def discouraged(self: SocketSource, deadline_s: float) -> End:
+        end = await attempt(self, deadline_s)
+        if end.refused:
+            self._ended(end)
+            await asyncio.Event().wait()
+        return end
+
+
+@mutant("C-CONN-3")
 def gives_up_after_five_attempts(seams: Seams) -> None:
     """Makes five attempts to reconnect and then no more (`reconnectionAttempts: 5`)."""
     attempt, failed = SocketSource._attempt, 0

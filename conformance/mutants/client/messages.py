@@ -46,6 +46,20 @@ def shows_a_message_in_the_view_in_front(seams: Seams) -> None:
 
 
 @mutant("C-MSG-2")
+def shows_a_message_in_every_view(seams: Seams) -> None:
+    """Adds whatever is pushed to every conversation that is open."""
+    add = CrmState._add
+
+    @seams.function(CrmState, "_add")
+    def everywhere(self: CrmState, message: Message, number_id: str | None = None) -> bool:
+        for each in set(self.opened) - {message.conversation_id}:
+            name = f"{message.id} in {each}"
+            copy = replace(message, conversation_id=each, id=name, external_id=None, client_id=None)
+            self._messages.add(copy)
+        return add(self, message, number_id)
+
+
+@mutant("C-MSG-2")
 def shows_other_workspaces_messages(seams: Seams) -> None:
     """Does not look at the workspace of a message."""
     add = CrmState._add
