@@ -200,18 +200,6 @@ async def test_the_upgrade(chat: Chat) -> None:
 
 
 @shows("S-PRO-3")
-async def test_an_ordinary_client_upgrades(chat: Chat) -> None:
-    """A client that begins with polling gets every message once, in order, whatever it is on."""
-    await chat.needs("polling")
-    conversation = chat.conversation()
-    agent = await chat.agent("polling", "websocket", subscribed_to=conversation)
-    wanted = [(await chat.webhook.writes(conversation)).id for _ in range(20)]
-    await agent.gets(events.MESSAGE, id=wanted[-1])
-    seen = [each["id"] for each in agent.got(events.MESSAGE)]
-    chat.trace.require(seen == wanted, expected=wanted, seen=seen)
-
-
-@shows("S-PRO-3")
 async def test_a_probe_that_is_given_up(chat: Chat) -> None:
     """A WebSocket that goes away before it has taken over takes nothing with it."""
     conversation = chat.conversation()
