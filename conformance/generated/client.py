@@ -6,12 +6,13 @@ import asyncio
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
 from typing import Final
 
 from chatengine.moments import to_ms
 from chatengine.payloads import Message, to_wire
+from chatengine.status import Status
 from conformance.deadlines import Deadline, until
 from conformance.generated import schedules as steps
 from conformance.generated.schedules import Server, Step
@@ -24,7 +25,7 @@ from conformance.targets.protocol import Snapshot, Timing
 from conformance.world import World, WorldSettings, Written, running_world
 from fakes.network.proxy import RunningProxy
 
-__all__ = ["ClientTarget", "client_target"]
+__all__ = ["ClientTarget"]
 
 _CLIENT: Final = "client"
 _INSTANCE, _WORKSPACE, _NUMBER = "sales-1", "w-1", "n-1"
@@ -46,34 +47,23 @@ _MOST_MESSAGES: Final = 10_000
 _FILTER: Final = re.compile(r"conversation_id=eq\.(.+)")
 
 
-@asynccontextmanager
-async def client_target(command: Sequence[str]) -> AsyncIterator[ClientTarget]:
-    """Run an adapter within the block; raises `CouldNotRun` where that does not work."""
-    adapter = await Adapter.start(command)
-    try:
-        target = ClientTarget(adapter, await ClientUnderTest.greet(adapter, Journal(), _CLIENT))
-        try:
-            yield target
-        finally:
-            await target.close()
-    finally:
-        await adapter.close()
-
-
 class ClientTarget:
-    """One process of the client, in a world of its own for each schedule."""
+    """One process of the client, in a world of its own for each schedule; `close` ends both."""
 
     patience_s = PATIENCE_S
 
-    def __init__(self, adapter: Adapter, client: ClientUnderTest) -> None:
-        self._adapter = adapter
-        self._client = client
-        self._is_started = False
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+        self._adapter: Adapter
+        self._client: ClientUnderTest
+        self._is_running = False
+        self._spare: asyncio.Task[Adapter] | None = None
         self._stack = AsyncExitStack()
         self._journal = Journal()
         self._world: World
         self._down: set[Server] = set()
         self._opened: Counter[int] = Counter()
+        self._copies: dict[int, tuple[str, object]] = {}
         self._fences = 0
 
     def now_us(self) -> int:
@@ -81,22 +71,42 @@ class ClientTarget:
         return self._journal.now_us()
 
     async def close(self) -> None:
-        """End the world; the adapter's owner ends that."""
+        """End the client, and what is around it."""
+        if self._is_running:
+            await self._adapter.close()
+        if self._spare is not None:
+            await (await self._spare).close()
         await self._stack.aclose()
 
-    async def reset(self) -> History:
-        """Start the client afresh in another world; of the last it is told no more."""
-        if self._is_started:
+    async def reset(self, *, fresh: bool) -> History:
+        """Start the client afresh in another world, in another process if asked.
+
+        Raises `CouldNotRun` where the adapter cannot be started, or breaks off.
+        """
+        if self._is_running and not fresh:
             await self._client.stop()
         await self._stack.aclose()
+        if fresh or not self._is_running:
+            await self._start_process(needs_another=self._is_running)
         self._journal = Journal()
         self._world = await self._stack.enter_async_context(running_world(_WORLD, self._journal))
-        self._client = ClientUnderTest(self._adapter, self._client.hello, self._journal, _CLIENT)
+        self._client = await ClientUnderTest.greet(self._adapter, self._journal, _CLIENT)
         self._down.clear()
         self._opened.clear()
+        self._copies.clear()
         await self._client.start(self._world.config(timing=_TIMING))
-        self._is_started = True
         return self._since(0)
+
+    async def _start_process(self, *, needs_another: bool) -> None:
+        """Take the process that stands by, and have another one start meanwhile if wanted."""
+        if self._is_running:
+            self._is_running = False
+            await self._adapter.close()
+        spare, self._spare = self._spare, None
+        self._adapter = await (spare or Adapter.start(self._command))
+        self._is_running = True
+        if needs_another:
+            self._spare = asyncio.create_task(Adapter.start(self._command))
 
     async def do(self, step: Step) -> History:
         """Carry a step out; what needs a capability that is not claimed is left out."""
@@ -105,9 +115,11 @@ class ClientTarget:
             case steps.Write():
                 await self._write(step)
             case steps.Again(message=message):
-                await self._write_again(message)
-            case steps.Status(message=message, status=status):
-                await self._world.acknowledge(self._written(message), status)
+                if message in self._copies:
+                    conversation_id, copy = self._copies[message]
+                    await self._world.push("message", copy, conversation_id)
+            case steps.Status():
+                await self._acknowledge(step)
             case steps.Send(message=message, conversation=conversation):
                 if self._client.claims("send"):
                     text, client_id = f"sent: {message}", f"send-{message}"
@@ -151,12 +163,18 @@ class ClientTarget:
     # who writes
 
     async def _write(self, step: steps.Write) -> None:
-        key_id, text = self._written(step.message).key_id, f"message {step.message}"
-        await self._enters(key_id, step.conversation, text, ago_s=step.ago_s, by_us=step.by_us)
+        stored = await self._enters(
+            _key(step.message),
+            step.conversation,
+            f"message {step.message}",
+            ago_s=step.ago_s,
+            by_us=step.by_us,
+        )
+        self._copies[step.message] = stored.conversation_id, to_wire(stored)
 
     async def _enters(
         self, key_id: str, conversation: int, text: str, *, ago_s: int = 0, by_us: bool = False
-    ) -> None:
+    ) -> Message:
         """Let a message enter as by the webhook, under a name that a status may have had before."""
         began_us = self.now_us()
         body = {
@@ -181,26 +199,27 @@ class ClientTarget:
             created_ms=to_ms(stored.created_at),
             body=text,
         )
-
-    async def _write_again(self, message: int) -> None:
-        """Push what is stored once more, to those who are subscribed."""
-        key_id = self._written(message).key_id
-        for record in self._journal.records:
-            if isinstance(record, Entered) and record.message == key_id:
-                stored = self._stored(key_id, record.conversation)
-                if stored is not None:
-                    await self._world.push("message", to_wire(stored), record.conversation)
-                    return
+        return stored
 
     def _stored(self, key_id: str, conversation_id: str) -> Message | None:
         store = self._world.fakes.chatengine.store
         kept = store.messages(_WORKSPACE, conversation_id, since_ms=None, limit=_MOST_MESSAGES)
         return next((each for each in kept if each.id == f"evo-{key_id}"), None)
 
-    def _written(self, message: int) -> Written:
-        """What names a message, be it written or not."""
-        key_id = f"message-{message}"
-        return Written(id=f"evo-{key_id}", key_id=key_id, conversation_id="", text="")
+    async def _acknowledge(self, step: steps.Status) -> None:
+        """Let a status enter; one that ChatEngine keeps to itself is pushed all the same.
+
+        A status that is behind is nothing to a server that keeps the contract, but an old event
+        may be under way when the new one comes (C-STA-1).
+        """
+        key_id = _key(step.message)
+        named = Written(id=f"evo-{key_id}", key_id=key_id, conversation_id="", text="")
+        conversation_id, _ = self._copies.get(step.message, ("", None))
+        stored = self._stored(key_id, conversation_id)
+        await self._world.acknowledge(named, step.status)
+        if stored is not None and not _is_higher(step.status, stored.status):
+            payload = {"messageId": stored.id, "status": step.status}
+            await self._world.push("messageStatus", payload, conversation_id)
 
     # what goes wrong
 
@@ -258,6 +277,15 @@ class ClientTarget:
 
     def _since(self, before: int) -> History:
         return self._journal.records[before:]
+
+
+def _is_higher(name: str, before: str) -> bool:
+    status, lower = Status.parse(name), Status.parse(before)
+    return status is not None and lower is not None and status > lower
+
+
+def _key(message: int) -> str:
+    return f"message-{message}"
 
 
 def _jid(conversation: int) -> str:

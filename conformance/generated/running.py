@@ -3,36 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from conformance.deadlines import Deadline
-from conformance.generated.schedules import Schedule, Settle
+from conformance.generated.schedules import Schedule, Settle, Step
 from conformance.generated.target import Target
 from conformance.history import History, Invalid, Record, check
-from conformance.history.records import EVERYBODY, VERSION, Began, Settled
+from conformance.history.records import EVERYBODY, VERSION, Began, Fault, Settled
 from conformance.outcomes import CouldNotRun
 
-__all__ = ["run"]
+__all__ = ["carried_out_in", "run"]
 
-_STEP_S = 5.0
+_SCHEDULE: Final = "schedule"
+"""Who, in the history, takes the next step."""
+
+_STEP_S: Final = 5.0
 """For a step, or a look: each is over in milliseconds, unless the target hangs."""
 
-_PAUSE_S = 0.02
+_PAUSE_S: Final = 0.02
 """Between two looks: finer than any figure of the contract, and no load for an adapter."""
 
 
 async def run(
-    target: Target, schedule: Schedule, *, seed: int | None = None, patience_s: float | None = None
+    target: Target,
+    schedule: Schedule,
+    *,
+    seed: int | None = None,
+    patience_s: float | None = None,
+    fresh: bool = True,
 ) -> History:
     """Carry a schedule out from the beginning, and settle; returns the history.
 
-    `patience_s` is how long to wait for what does not come, the target's own unless given. Raises
-    `CouldNotRun` where a step does not end.
+    `patience_s` is how long to wait for what does not come, the target's own unless given; `fresh`
+    as of `Target.reset`. Raises `CouldNotRun` where a step does not end.
     """
-    return await _Run(target, target.patience_s if patience_s is None else patience_s).through(
-        schedule, seed
-    )
+    patience_s = target.patience_s if patience_s is None else patience_s
+    return await _Run(target, patience_s).through(schedule, seed, fresh)
+
+
+def carried_out_in(history: History) -> int:
+    """How many steps of a schedule were carried out before it ended, or was wrong."""
+    return sum(isinstance(record, Fault) and record.who == _SCHEDULE for record in history)
 
 
 class _Run:
@@ -42,22 +56,18 @@ class _Run:
         self._records: list[Record] = []
         self._seen: list[Record] = []
 
-    async def through(self, schedule: Schedule, seed: int | None) -> History:
+    async def through(self, schedule: Schedule, seed: int | None, fresh: bool) -> History:
         now_us = self._target.now_us()
         self._records = [
             Began(at_us=now_us, who="harness", version=VERSION, about="a schedule", seed=seed)
         ]
         try:
             async with asyncio.timeout(self._longest_s(schedule)):
-                self._records += await self._target.reset()
-                for step in schedule.steps:
-                    if isinstance(step, Settle):
-                        await self._settle()
-                    else:
-                        self._records += await self._target.do(step)
-                        # What is wrong for a moment is wrong, whatever mends it.
-                        self._see(await self._target.snapshot())
-                await self._settle()
+                self._records += await self._target.reset(fresh=fresh)
+                for step in (*schedule.steps, Settle()):
+                    await self._carry_out(step)
+                    if self._is_wrong(self._records):
+                        break  # nothing that comes makes it right
         except TimeoutError:
             raise CouldNotRun(f"a schedule did not end in time: {schedule}") from None
         return self._records
@@ -65,6 +75,15 @@ class _Run:
     def _longest_s(self, schedule: Schedule) -> float:
         fences = 1 + sum(isinstance(step, Settle) for step in schedule.steps)
         return _STEP_S * (2 + len(schedule.steps)) + 3 * self._target.patience_s * fences
+
+    async def _carry_out(self, step: Step) -> None:
+        text = msgspec.json.encode(step).decode()
+        self._records.append(Fault(at_us=self._target.now_us(), who=_SCHEDULE, fault=text))
+        if isinstance(step, Settle):
+            await self._settle()
+        else:
+            self._records += await self._target.do(step)
+            self._see(await self._target.snapshot())
 
     async def _settle(self) -> None:
         """Look until all is as it has to be, or its time is over: that is the fence."""
@@ -74,17 +93,13 @@ class _Run:
             seen = await self._target.snapshot()
             at_us = min((record.at_us for record in seen), default=self._target.now_us())
             fence = Settled(at_us=at_us, who=EVERYBODY, upto_us=min(upto_us, at_us))
-            if deadline.is_over or not self._is_wrong_for_now(fence, seen):
+            if deadline.is_over or not self._is_wrong([*self._records, fence, *seen]):
                 self._records += [fence, *seen]
                 return
             self._see(seen)
+            if self._is_wrong(self._records):
+                return  # without any fence, so no time makes it right
             await asyncio.sleep(_PAUSE_S)
-
-    def _is_wrong_for_now(self, fence: Settled, seen: History) -> bool:
-        """Whether what is wrong is so only because the time is said to be over."""
-        if not isinstance(check([*self._records, fence, *seen]), Invalid):
-            return False
-        return not isinstance(check([*self._records, *seen]), Invalid)
 
     def _see(self, seen: History) -> None:
         """Keep what was seen, unless it is just what was seen before."""
@@ -92,3 +107,7 @@ class _Run:
         if timeless != self._seen:
             self._seen = timeless
             self._records += seen
+
+    @staticmethod
+    def _is_wrong(records: History) -> bool:
+        return isinstance(check(records), Invalid)

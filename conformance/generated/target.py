@@ -24,8 +24,11 @@ class Target(Protocol):
     def now_us(self) -> int:
         """Return the moment, on the clock of the records."""
 
-    async def reset(self) -> History:
-        """Begin anew: nothing of the last schedule is there any more, nor done to this one."""
+    async def reset(self, *, fresh: bool) -> History:
+        """Begin anew: of the last schedule nothing is there any more.
+
+        `fresh`: with another process, where one runs that could remember all the same.
+        """
 
     async def do(self, step: Step) -> History:
         """Carry a step out, any but `Settle`."""

@@ -264,7 +264,10 @@ class Listed(_Record, frozen=True, kw_only=True, tag="listed"):
 
 
 class Held(_Record, frozen=True, kw_only=True, tag="held"):
-    """What a server holds open for client `who`: a conversation as often as it is subscribed."""
+    """What a server holds open for client `who`: a conversation as often as it is subscribed.
+
+    The first one behind a fence is judged.
+    """
 
     conversations: tuple[str, ...]
     by: Literal["websocket", "supabase"] = "websocket"

@@ -33,26 +33,33 @@ def _shown_lower(facts: Facts) -> Iterator[Finding]:
             if facts.stopped_between(who, last_us, shown.at_us):
                 highest.clear()
             last_us = shown.at_us
-            for each in shown.messages:
-                yield from _compared(facts, highest, each, shown)
+            ranked = [each for each in shown.messages if not _is_sent_again(facts, each)]
+            for each in ranked:
+                yield from _compared(highest, each, shown)
+            for each in ranked:
+                _remember(highest, each, shown)
 
 
 def _compared(
-    facts: Facts, highest: dict[str, tuple[Status, Shown]], each: ShownMessage, shown: Shown
+    highest: dict[str, tuple[Status, Shown]], each: ShownMessage, shown: Shown
 ) -> Iterator[Finding]:
     status = Status.parse(each.status)
-    if status is None or _is_sent_again(facts, each):
-        return
-    names = each.names if each.client_id is None else (*each.names, each.client_id)
-    before = max(
-        (highest[name] for name in names if name in highest), key=lambda b: b[0], default=None
-    )
-    if before is not None and before[0] > status:
-        says = f"{shown.who} showed {names[0]} as {before[0].crm}, and then as {status.crm}"
+    known = [highest[name] for name in _all_names(each) if name in highest]
+    before = max(known, key=lambda one: one[0], default=None)
+    if status is not None and before is not None and before[0] > status:
+        says = f"{shown.who} showed {each.names[0]} as {before[0].crm}, and then as {status.crm}"
         yield Found(says, (before[1], shown))
-    for name in names:
-        if name not in highest or highest[name][0] < status:
+
+
+def _remember(highest: dict[str, tuple[Status, Shown]], each: ShownMessage, shown: Shown) -> None:
+    status = Status.parse(each.status)
+    for name in _all_names(each):
+        if status is not None and (name not in highest or highest[name][0] < status):
             highest[name] = status, shown
+
+
+def _all_names(each: ShownMessage) -> tuple[str, ...]:
+    return each.names if each.client_id is None else (*each.names, f"client {each.client_id}")
 
 
 def _is_sent_again(facts: Facts, each: ShownMessage) -> bool:

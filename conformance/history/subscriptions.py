@@ -11,10 +11,16 @@ __all__ = ["leaked_subscription"]
 
 
 def leaked_subscription(facts: Facts) -> Iterator[Finding]:
-    """Find what is held for a client that left it, and what reaches a socket that did not ask."""
+    """Find what is held for a client that left it, and what reaches a socket that did not ask.
+
+    What is held counts when a fence is there, and only then: while a client comes back, a server
+    may hold the connection that was lost for as long as it does not know.
+    """
+    judged: set[tuple[str, str, int]] = set()
     for held in facts.of(Held):
         fence = facts.fence_before(held.who, held.at_us)
-        if fence is not None:
+        if fence is not None and (held.who, held.by, fence.at_us) not in judged:
+            judged.add((held.who, held.by, fence.at_us))
             yield from _left_over(facts, fence, held)
     if facts.is_scoped:
         for who, received in facts.received.items():

@@ -91,7 +91,7 @@ class Model:
         self._now_us += 1
         return self._now_us
 
-    async def reset(self) -> History:
+    async def reset(self, *, fresh: bool) -> History:
         self._begin()
         return [Actor(at_us=self.now_us(), who="client", workspace="w")]
 

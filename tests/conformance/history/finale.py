@@ -216,8 +216,8 @@ def _to_another_workspace(f: Finale) -> Finale:
     return _with(f, "entered 2", Received(at_us=0, who=OTHER, message="evo-z2", conversation=_Z))
 
 
-def _held_after_closing(f: Finale, *conversations: str) -> Finale:
-    return f | {"held": replace(f["held"], conversations=conversations)}
+def _held_after_closing(f: Finale) -> Finale:
+    return f | {"held": replace(f["held"], conversations=(_Z,))}
 
 
 INJECTIONS: Final[tuple[tuple[Anomaly, str, Callable[[Finale], Finale]], ...]] = (
@@ -247,7 +247,7 @@ INJECTIONS: Final[tuple[tuple[Anomaly, str, Callable[[Finale], Finale]], ...]] =
     ("stale list", "moved back", lambda f: _older(f, "last listed")),
     ("stale list", "another preview", _preview),
     ("stale list", "out of order", _older_first),
-    ("leaked subscription", "of a closed conversation", lambda f: _held_after_closing(f, _Z)),
+    ("leaked subscription", "of a closed conversation", _held_after_closing),
     ("leaked subscription", "twice", _held_twice),
     ("leaked subscription", "after leaving", _late_to_the_socket),
 )

@@ -439,6 +439,11 @@ def _leaked(h: H) -> bool:
     for r in h:
         if isinstance(r, Held):
             fence = _last_fence(h, r.who, r.at_us)
+            if fence is not None and any(
+                isinstance(b, Held) and (b.who, b.by) == (r.who, r.by) and fence.at_us <= b.at_us
+                for b in h[: _place(h, r)]
+            ):
+                continue
             for conversation in r.conversations:
                 if fence is not None and (
                     r.conversations.count(conversation) > 1
@@ -449,6 +454,10 @@ def _leaked(h: H) -> bool:
                 ):
                     return True
     return any(isinstance(r, Received) and _is_unasked(h, r) for r in h)
+
+
+def _place(h: H, record: Record) -> int:
+    return next(at for at, each in enumerate(h) if each is record)
 
 
 def _is_unasked(h: H, received: Received) -> bool:
