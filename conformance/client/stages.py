@@ -64,6 +64,7 @@ async def connected(
         for each in conversations:
             await client.open(each)
         await client.until("it is connected", served_by("websocket"))
+        await until(world.agents, Deadline(PATIENCE_S))
         await subscribed(world, *conversations)
 
 

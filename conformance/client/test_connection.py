@@ -57,10 +57,13 @@ async def test_connects_by_itself(world: World, client: ClientUnderTest) -> None
     """Connects by itself as soon as ChatEngine is configured and a token is there."""
     await client.start(world.config(user_id="agent-7"))
     await client.comes_to("the connection", connection, CONNECTED)
-    (agent,) = await world.agents()
-    seen = {"workspaceId": agent["workspaceId"], "userId": agent["userId"]}
-    if seen != {"workspaceId": "w-1", "userId": "agent-7"}:
-        raise Nonconforming(expected="the workspace and user of the configuration", seen=seen)
+    seen = [(agent["workspaceId"], agent["userId"]) for agent in await world.agents()]
+    if seen != [("w-1", "agent-7")]:
+        raise Nonconforming(
+            expected="one socket, of the workspace and user of the configuration",
+            seen=seen,
+            history=world.journal.tail(),
+        )
 
 
 async def never_configured(world: World, client: ClientUnderTest) -> None:
@@ -69,7 +72,8 @@ async def never_configured(world: World, client: ClientUnderTest) -> None:
         await on_supabase(world, client, ANNA)
     else:
         await client.start(world.config(chatengine=False))
-        await client.comes_to("the connection", connection, NOT_ENABLED)
+        with beginning("a client that has no ChatEngine (C-CONN-2)"):
+            await client.comes_to("the connection", connection, NOT_ENABLED)
 
 
 async def taken_out(world: World, client: ClientUnderTest) -> None:
