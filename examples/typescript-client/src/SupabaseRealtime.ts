@@ -24,17 +24,19 @@ interface Topic {
   bindings: [event: 'INSERT' | 'UPDATE', table: Table][];
 }
 
-/** Node 20 has no WebSocket; this one does not wait half a minute for a peer that is gone. */
-class Transport extends WebSocket {
-  constructor(address: string | URL, protocols?: string | string[]) {
-    super(address, protocols, { closeTimeout: 1000 } as WebSocket.ClientOptions);
-  }
-}
-
+/** `connecting` is called for each WebSocket that Realtime makes. */
 export function connectSupabase(
   { url, anonKey }: { url: string; anonKey: string },
   timing: Timing,
+  connecting: () => void = () => {},
 ): SupabaseClient {
+  /** Node 20 has no WebSocket; this one does not wait half a minute for a peer that is gone. */
+  class Transport extends WebSocket {
+    constructor(address: string | URL, protocols?: string | string[]) {
+      super(address, protocols, { closeTimeout: 1000 } as WebSocket.ClientOptions);
+      connecting();
+    }
+  }
   return createClient(url, anonKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     db: { retry: false },
@@ -58,13 +60,17 @@ export function connectSupabase(
 export class SupabaseRealtime {
   private readonly supabase: SupabaseClient;
   private readonly channels = new Map<Key, Channel>();
+  private isLeft = false;
 
   constructor(
     endpoint: { url: string; anonKey: string },
     private readonly config: ClientConfig,
     private readonly listener: RealtimeListener,
   ) {
-    this.supabase = connectSupabase(endpoint, config.timing);
+    this.supabase = connectSupabase(endpoint, config.timing, () => {
+      // A reconnect that the library had begun before it was left ends here.
+      if (this.isLeft) setImmediate(() => void this.supabase.realtime.disconnect());
+    });
   }
 
   watch(key: Key): void {
@@ -82,6 +88,7 @@ export class SupabaseRealtime {
 
   /** Release every channel (C-FBK-3), and the socket, which the library would keep for 50 s. */
   async leave(): Promise<void> {
+    this.isLeft = true;
     for (const key of [...this.channels.keys()]) this.unwatch(key);
     await this.supabase.realtime.disconnect();
   }

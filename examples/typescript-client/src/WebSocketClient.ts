@@ -17,6 +17,7 @@ import type {
 
 /** One attempt. Pauses count from its start, so that one that hangs delays no more than this. */
 const ATTEMPT_MS = 4000;
+const TRANSPORTS = ['websocket', 'polling'];
 /** After a refusal: at most one CONNECT a second (C-CONN-6). */
 const REFUSED_MS = 1000;
 /** A server that does not acknowledge a subscription must not hold up more. */
@@ -50,8 +51,7 @@ export class WebSocketClient {
     // one rule for every loss is simpler than mending those two.
     this.socket = io(new URL(endpoint.url).origin, {
       path: endpoint.path,
-      transports: ['websocket', 'polling'],
-      tryAllTransports: true,
+      transports: TRANSPORTS,
       auth: (answer) => answer(auth()),
       autoConnect: false,
       forceNew: true,
@@ -114,6 +114,9 @@ export class WebSocketClient {
       this.socket.disconnect();
       this.lost(`no connection within ${ATTEMPT_MS} ms`, false, startedAt);
     }, ATTEMPT_MS);
+    // Where WebSockets do not get through, polling may; it upgrades by itself when they do.
+    const isThird = this.failures % 3 === 2;
+    this.socket.io.opts.transports = isThird ? TRANSPORTS.toReversed() : TRANSPORTS;
     this.socket.connect();
   }
 
