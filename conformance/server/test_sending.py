@@ -1,4 +1,4 @@
-"""S-SND: what an agent sends, and what becomes of it (sections 2, 4 and 5)."""
+"""S-SND-1 to S-SND-4: what an agent sends, and what becomes of it (sections 2, 4 and 5)."""
 
 import asyncio
 from functools import partial
@@ -12,10 +12,10 @@ from conformance.deadlines import until
 from conformance.probes.agent import Agent
 from conformance.probes.wire import TransportName
 from conformance.server.chat import Chat, moment
+from conformance.server.sends import SLOW, bare, is_ours, known, of_text, once
 from conformance.server.shapes import (
     ERROR,
     MARKED_AS_READ,
-    MESSAGE,
     MESSAGE_SENT,
     require_shape,
     require_values,
@@ -29,8 +29,6 @@ FAILURES: Final = {
     "400": Failure(kind="status", status=400),
     "a reset": Failure(kind="reset"),
 }
-SLOW: Final = Plan(answer_after_s=0.5)
-"""Time enough for a webhook to overtake the answer; if it does not, the check still holds."""
 
 
 @shows("S-SND-1")
@@ -218,127 +216,10 @@ async def test_only_the_reader_is_told_that_it_is_read(
     chat.none(other, events.MARKED_AS_READ)
 
 
-@shows("S-SND-5")
-async def test_a_repeated_client_id(chat: Chat, transport: TransportName) -> None:
-    """The same client id again, at once or later, by socket or by POST, is sent once."""
-    conversation, text = await known(chat), chat.name("Oi")
-    sender = await chat.agent(transport, subscribed_to=conversation)
-    client_id = chat.name("c")
-    for _ in range(3):
-        await chat.sends(sender, conversation, text, client_id=client_id)
-    await sender.gets(events.MESSAGE, content=text)
-    await chat.sends(sender, conversation, text, client_id=client_id)
-    await chat.posts(conversation, text, clientMessageId=client_id, user=sender.user_id)
-    await behind(chat, sender, conversation)
-    await once(chat, sender, conversation, text)
-
-
-@shows("S-SND-5")
-async def test_a_repeated_client_id_over_http(chat: Chat) -> None:
-    """A POST that is repeated, at once or later, is sent once: one message, in every answer."""
-    conversation, text, client_id = await known(chat), chat.name("Oi"), chat.name("c")
-    agent = await chat.agent(subscribed_to=conversation)
-    await chat.provider.plan(conversation, SLOW)
-    posts = [chat.posts(conversation, text, clientMessageId=client_id) for _ in range(3)]
-    answers = [
-        *await asyncio.gather(*posts),
-        await chat.posts(conversation, text, clientMessageId=client_id),
-    ]
-    ids = {str(each.body["id"]) for each in answers if each.status < 300}
-    chat.trace.require(len(ids) == 1, expected="one message in every answer", seen=answers)
-    await chat.fence(agent, conversation)
-    await once(chat, agent, conversation, text)
-
-
-@shows("S-SND-5")
-async def test_other_sends_are_other_sends(chat: Chat) -> None:
-    """The same client id of another agent, or in another conversation, is another send."""
-    conversation, another, text = await known(chat), await known(chat), chat.name("Oi")
-    client_id = chat.name("c")
-    one, two = await chat.agent(), await chat.agent()
-    await chat.sends(one, conversation, text, client_id=client_id)
-    await chat.sends(two, conversation, text, client_id=client_id)
-    await chat.sends(one, another, text, client_id=client_id)
-    await chat.provider.sent(text, 3)
-
-
-@shows("S-SND-5")
-async def test_a_failed_send_may_be_repeated(chat: Chat) -> None:
-    """The same client id is the same send, unless that one failed: then it is sent."""
-    conversation, text, client_id = await known(chat), chat.name("Oi"), chat.name("c")
-    sender = await chat.agent(subscribed_to=conversation)
-    await chat.provider.plan(conversation, Plan(failure=FAILURES["500"]), sends=1)
-    await chat.sends(sender, conversation, text, client_id=client_id)
-    await sender.gets(events.ERROR, type=events.SEND_MESSAGE)
-    await chat.sends(sender, conversation, text, client_id=client_id)
-    await sender.gets(events.MESSAGE, content=text, status="sent")
-    sends = await chat.provider.sends(text)
-    outcomes = [send.outcome for send in sends]
-    chat.trace.require(outcomes == ["status 500", "answered"], expected="two tries", seen=sends)
-
-
-async def known(chat: Chat) -> str:
-    """A customer who has written, so that it is clear by which number to answer."""
-    conversation = chat.conversation()
-    await chat.webhook.writes(conversation)
-    return conversation
-
-
-def is_ours(
-    chat: Chat, message: dict[str, Any], send: Send, client_id: str, status: str | None = "sent"
-) -> None:
-    """Check our own message: what the provider took, under both ids (section 5)."""
-    require_shape(chat.trace, message, MESSAGE, "our message")
-    wanted = {"id": f"evo-{send.key_id}", "content": send.text, "type": "text"}
-    require_values(
-        chat.trace, message, "our message", **wanted, **({"status": status} if status else {})
-    )
-    require_values(
-        chat.trace,
-        message.get("metadata") or {},
-        "its metadata",
-        clientMessageId=client_id,
-        providerMessageId=send.key_id,
-    )
-    chat.trace.require(
-        bare(message.get("senderId")) != bare(send.remote_jid),
-        expected="a sender that is not the customer",
-        seen=message.get("senderId"),
-    )
-    chat.trace.require(
-        (send.instance, send.remote_jid) == (chat.here.instance, message["conversationId"]),
-        expected=f"a send to {message['conversationId']} by {chat.here.instance}",
-        seen=send,
-    )
-
-
-async def once(chat: Chat, agent: Agent, conversation: str, text: str) -> None:
-    """Check that a text was sent once, and is one message in the history and to the subscribers."""
-    ids = {each.get("id") for each in agent.got(events.MESSAGE, content=text)}
-    counted = {
-        "sends": len(await chat.provider.sends(text)),
-        "messages to the subscribers": len(ids),
-        "messages in the history": len(await of_text(chat, conversation, text)),
-    }
-    chat.trace.require(set(counted.values()) == {1}, expected="one of each", seen=counted)
-
-
 def came_once(chat: Chat, agent: Agent, text: str) -> None:
     """Check that an agent got one copy."""
     copies = agent.got(events.MESSAGE, content=text)
     chat.trace.require(len(copies) == 1, expected="one `message`", seen=copies)
-
-
-async def behind(chat: Chat, sender: Agent, conversation: str) -> None:
-    """Wait until what was sent before has been handled: a send behind it has arrived."""
-    text = chat.name("fence")
-    await chat.sends(sender, conversation, text)
-    await sender.gets(events.MESSAGE, content=text)
-
-
-async def of_text(chat: Chat, conversation: str, text: str) -> list[dict[str, Any]]:
-    """The messages of that text in the history."""
-    return [each for each in await chat.history(conversation) if each.get("content") == text]
 
 
 async def ends_as_failed(chat: Chat, agent: Agent, conversation: str, text: str) -> None:
@@ -377,8 +258,3 @@ async def echoes(chat: Chat, send: Send, acknowledgement: str | None = None) -> 
 def is_about(customer: str, told: dict[str, Any]) -> bool:
     """Whether a conversation is that customer's, whatever its id."""
     return bare(customer) in str(told)
-
-
-def bare(jid: Any) -> str:
-    """The number of a JID."""
-    return str(jid).partition("@")[0]

@@ -1,0 +1,80 @@
+"""What checks of sending ask: that a text was sent once, and what became of it."""
+
+from typing import Any, Final
+
+from chatengine import events
+from conformance.probes.agent import Agent
+from conformance.server.chat import Chat
+from conformance.server.shapes import (
+    MESSAGE,
+    require_shape,
+    require_values,
+)
+from fakes.evolution.plans import Plan
+from fakes.evolution.provider import Send
+
+SLOW: Final = Plan(answer_after_s=0.5)
+"""Time enough for a webhook to overtake the answer; if it does not, the check still holds."""
+
+
+async def known(chat: Chat) -> str:
+    """A customer who has written, so that it is clear by which number to answer."""
+    conversation = chat.conversation()
+    await chat.webhook.writes(conversation)
+    return conversation
+
+
+def is_ours(
+    chat: Chat, message: dict[str, Any], send: Send, client_id: str, status: str | None = "sent"
+) -> None:
+    """Check our own message: what the provider took, under both ids (section 5)."""
+    require_shape(chat.trace, message, MESSAGE, "our message")
+    wanted = {"id": f"evo-{send.key_id}", "content": send.text, "type": "text"}
+    require_values(
+        chat.trace, message, "our message", **wanted, **({"status": status} if status else {})
+    )
+    require_values(
+        chat.trace,
+        message.get("metadata") or {},
+        "its metadata",
+        clientMessageId=client_id,
+        providerMessageId=send.key_id,
+    )
+    chat.trace.require(
+        bare(message.get("senderId")) != bare(send.remote_jid),
+        expected="a sender that is not the customer",
+        seen=message.get("senderId"),
+    )
+    chat.trace.require(
+        (send.instance, send.remote_jid) == (chat.here.instance, message["conversationId"]),
+        expected=f"a send to {message['conversationId']} by {chat.here.instance}",
+        seen=send,
+    )
+
+
+async def once(chat: Chat, agent: Agent, conversation: str, text: str) -> None:
+    """Check that a text was sent once, and is one message in the history and to the subscribers."""
+    ids = {each.get("id") for each in agent.got(events.MESSAGE, content=text)}
+    counted = {
+        "sends": len(await chat.provider.sends(text)),
+        "messages to the subscribers": len(ids),
+        "messages in the history": len(await of_text(chat, conversation, text)),
+    }
+    chat.trace.require(set(counted.values()) == {1}, expected="one of each", seen=counted)
+
+
+async def behind(chat: Chat, sender: Agent, conversation: str) -> None:
+    """Wait until what was sent before has been handled: a send behind it has arrived."""
+    text = chat.name("fence")
+    await chat.sends(sender, conversation, text)
+    await sender.gets(events.MESSAGE, content=text)
+
+
+async def of_text(chat: Chat, conversation: str, text: str) -> list[dict[str, Any]]:
+    """The messages of that text in the history."""
+    return [each for each in await chat.history(conversation) if each.get("content") == text]
+
+
+def bare(jid: Any) -> str:
+    """The number of a JID."""
+    return str(jid).partition("@")[0]
