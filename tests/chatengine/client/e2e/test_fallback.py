@@ -55,7 +55,7 @@ async def test_c_fbk_1_without_chatengine_supabase_serves(world: World) -> None:
 async def test_c_fbk_2_supabase_serves_soon_after_the_loss(
     world: World, timing: Timing, within_s: float
 ) -> None:
-    """Supabase serves soon after the loss, on a loaded machine too; `make bench` has the figures."""
+    """Supabase serves soon after the loss; `make bench` has the figures."""
     async with world.client(timing=timing) as client:
         began = time.monotonic()
         world.take_chatengine_down()
