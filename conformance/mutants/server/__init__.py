@@ -4,6 +4,7 @@ from typing import Final
 
 from conformance.mutants.mutant import mutants_of
 from conformance.mutants.server import (
+    acknowledgements,
     admission,
     history,
     hostility,
@@ -14,6 +15,7 @@ from conformance.mutants.server import (
     sending,
     status,
     subscriptions,
+    webhook,
 )
 
 __all__ = ["MUTANTS", "PROGRAM"]
@@ -23,11 +25,13 @@ MUTANTS: Final = mutants_of(
     subscriptions,
     isolation,
     messages,
+    webhook,
     status,
     sending,
     history,
     hostility,
     protocol,
+    acknowledgements,
     lawful,
 )
 

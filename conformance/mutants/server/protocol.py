@@ -1,4 +1,4 @@
-"""How a server gets Engine.IO and Socket.IO wrong (S-PRO)."""
+"""How a server gets Engine.IO and Socket.IO wrong (S-PRO-1 to S-PRO-4)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from chatengine.packets.engineio import PacketType as EngineType
 from chatengine.packets.errors import PacketError
 from chatengine.packets.socketio import Packet, PacketType
 from conformance.mutants.mutant import Seams, mutant
-from fakes.chatengine.commands import Commands
 from fakes.chatengine.engineio import session
 from fakes.chatengine.engineio.outbound import PING, Outbound
 from fakes.chatengine.engineio.polling import PollingTransport
@@ -21,7 +20,7 @@ from fakes.chatengine.engineio.server import EngineServer
 from fakes.chatengine.engineio.session import Session
 from fakes.chatengine.engineio.websocket import WebSocketTransport
 from fakes.chatengine.realtime import server
-from fakes.chatengine.realtime.rooms import Member, outbound
+from fakes.chatengine.realtime.rooms import outbound
 from fakes.chatengine.realtime.server import RealtimeServer
 
 
@@ -302,63 +301,3 @@ def opens_a_session_for_an_unknown_one(seams: Seams) -> None:
         if upgrade:
             return await self._run_websocket(request, None)
         return await self._open_polling(request)
-
-
-@mutant("S-PRO-5")
-def acknowledges_nothing(seams: Seams) -> None:
-    """Does what a command says, and acknowledges nothing."""
-    run_event = RealtimeServer._run_event
-
-    @seams.function(RealtimeServer, "_run_event")
-    async def silent(self: RealtimeServer, member: Member, packet: Packet) -> None:
-        await run_event(self, member, Packet(packet.type, packet.namespace, packet.data))
-
-
-@mutant("S-PRO-5")
-def acknowledges_everything(seams: Seams) -> None:
-    """Acknowledges what did not ask for it."""
-    run_event = RealtimeServer._run_event
-
-    @seams.function(RealtimeServer, "_run_event")
-    async def eager(self: RealtimeServer, member: Member, packet: Packet) -> None:
-        ack_id = 0 if packet.id is None else packet.id
-        await run_event(self, member, Packet(packet.type, packet.namespace, packet.data, ack_id))
-
-
-@mutant("S-PRO-5")
-def acknowledges_under_the_last_id(seams: Seams) -> None:
-    """Acknowledges under the id that came last: of many under way most get none."""
-    run_event, last = RealtimeServer._run_event, dict[str, int]()
-
-    @seams.function(RealtimeServer, "_run_event")
-    async def mixed_up(self: RealtimeServer, member: Member, packet: Packet) -> None:
-        ack_id = packet.id
-        if ack_id is not None:
-            last[member.sid] = ack_id
-            await asyncio.sleep(0.02)
-            ack_id = last[member.sid]
-        await run_event(self, member, Packet(packet.type, packet.namespace, packet.data, ack_id))
-
-
-@mutant("S-PRO-5")
-def acknowledges_failures_as_done(seams: Seams) -> None:
-    """Acknowledges a command that failed with `{"ok": true}`."""
-    answer = Commands._answer
-
-    @seams.function(Commands, "_answer")
-    async def polite(
-        self: Commands, name: str, work: Any, sid: str, *arguments: object
-    ) -> dict[str, Any]:
-        await answer(self, name, work, sid, *arguments)
-        return {"ok": True}
-
-
-@mutant("S-PRO-5")
-def acknowledges_with_a_bare_true(seams: Seams) -> None:
-    """Acknowledges with `true`, where an object is due."""
-    answer = Commands._answer
-
-    @seams.function(Commands, "_answer")
-    async def bare(self: Commands, name: str, work: Any, sid: str, *arguments: object) -> Any:
-        answered = await answer(self, name, work, sid, *arguments)
-        return True if answered["ok"] else answered
