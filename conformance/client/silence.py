@@ -8,7 +8,8 @@ from typing import Final
 
 from conformance.deadlines import Deadline, until
 from conformance.outcomes import Nonconforming
-from conformance.world import World, websockets
+from conformance.sightings import websockets
+from conformance.world import World
 from fakes.network.proxy import RunningProxy
 
 __all__ = ["is_left_alone"]

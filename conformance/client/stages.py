@@ -7,8 +7,8 @@ check could not run, and the clause that is broken has a check of its own.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Literal
 
 from chatengine import events
@@ -22,6 +22,7 @@ from conformance.world import ANNA, World
 
 __all__ = [
     "Source",
+    "all_show",
     "beginning",
     "bodies",
     "connected",
@@ -29,7 +30,10 @@ __all__ = [
     "fallen_back",
     "fence",
     "found",
+    "given_time",
+    "is_back",
     "message",
+    "notices_the_loss",
     "on_supabase",
     "send_fence",
     "served_by",
@@ -91,6 +95,19 @@ async def _supabase_serves(world: World, client: ClientUnderTest, *conversations
     await until(lambda: world.hears_of(*conversations), Deadline(PATIENCE_S))
 
 
+async def notices_the_loss(client: ClientUnderTest) -> None:
+    """The check goes on with a client that knows of its loss."""
+    with beginning("noticing the loss (C-CONN-2)"):
+        await client.until("it is not connected", lambda s: not s.connection.is_connected)
+
+
+async def is_back(world: World, client: ClientUnderTest, *conversations: str) -> None:
+    """The check goes on with the socket."""
+    with beginning("a connection (C-CONN-3)"):
+        await subscribed(world, *conversations)
+        await client.until("it is connected", served_by("websocket"))
+
+
 async def subscribed(world: World, *conversations: str) -> None:
     """Wait until exactly these are subscribed at ChatEngine; raises `TimeoutError`."""
 
@@ -141,6 +158,28 @@ def served_by(source: str) -> Any:
         return connection.source == source and up
 
     return holds
+
+
+async def given_time(look: Callable[[], bool]) -> None:
+    """Give the client its time for what this check does not judge."""
+    with suppress(TimeoutError):
+        await until(look, Deadline(PATIENCE_S))
+
+
+async def all_show(client: ClientUnderTest, *texts: str, within_s: float = PATIENCE_S) -> None:
+    """Hold that these show; what is missing is told."""
+
+    def missing(snapshot: Snapshot) -> Sequence[str]:
+        shown = set(bodies(snapshot))
+        return [text for text in texts if text not in shown]
+
+    shown = ", ".join(map(repr, texts[:4]))
+    await client.until(
+        f"{len(texts)} messages show: {shown}{', ...' if len(texts) > 4 else ''}",
+        lambda snapshot: not missing(snapshot),
+        within_s=within_s,
+        view=lambda snapshot: {"missing": missing(snapshot)},
+    )
 
 
 # Parts of a snapshot

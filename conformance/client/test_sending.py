@@ -11,10 +11,10 @@ from conformance.client.stages import (
     connected,
     fence,
     found,
+    is_back,
     message,
-    served_by,
+    notices_the_loss,
     status_of,
-    subscribed,
 )
 from conformance.deadlines import Deadline, until
 from conformance.outcomes import Nonconforming
@@ -45,8 +45,7 @@ async def test_shows_at_once_without_a_connection(world: World, client: ClientUn
     """At once, even if nobody can be told."""
     await connected(world, client, ANNA)
     world.take_down(world.network, world.supabase_network)
-    with beginning("noticing the loss (C-CONN-2)"):
-        await client.until("it is not connected", lambda s: not s.connection.is_connected)
+    await notices_the_loss(client)
     await client.send(ANNA, "at once", "c-1")
     await is_sending(client, "at once")
 
@@ -91,14 +90,11 @@ async def test_with_no_socket_it_goes_out_over_http(world: World, client: Client
     await connected(world, client, ANNA)
     await world.refuse_sockets(status=503)
     await world.lose("rst")
-    with beginning("noticing the loss (C-CONN-2)"):
-        await client.until("it is not connected", lambda s: not s.connection.is_connected)
+    await notices_the_loss(client)
     await client.send(ANNA, "over HTTP", "c-1")
     await client.until("it is sent", lambda s: status_of(s, "over HTTP") in SENT)
     await world.admit_sockets()
-    with beginning("a connection (C-CONN-3)"):
-        await client.until("it is connected", served_by("websocket"))
-        await subscribed(world, ANNA)
+    await is_back(world, client, ANNA)
     await fence(world, client)
     sends = len(list(world.provider.sent(text="over HTTP")))
     shown = len(found(await client.look(), "over HTTP"))
@@ -135,9 +131,7 @@ async def test_what_cannot_be_sent_fails(world: World, client: ClientUnderTest) 
         view=lambda snapshot: status_of(snapshot, "nobody takes it"),
     )
     world.bring_back()
-    with beginning("a connection (C-CONN-3)"):
-        await client.until("it is connected", served_by("websocket"))
-        await subscribed(world, ANNA)
+    await is_back(world, client, ANNA)
     await fence(world, client)
     client.verify("it is there still", lambda s: len(found(s, "nobody takes it")), 1)
 

@@ -15,9 +15,10 @@ from conformance.client.stages import (
     fallen_back,
     fence,
     found,
+    is_back,
+    notices_the_loss,
     served_by,
     status_of,
-    subscribed,
 )
 from conformance.targets.client import ClientUnderTest
 from conformance.world import ANNA, World, Written
@@ -132,8 +133,7 @@ class Ways(Struct):
         """Write while nothing serves; a history has it afterwards."""
         both = (self.world.network, self.world.supabase_network)
         self.world.take_down(*both)
-        with beginning("noticing the loss (C-CONN-2)"):
-            await self.client.until("it is not connected", lambda s: not s.connection.is_connected)
+        await notices_the_loss(self.client)
         written = await self.world.write(text, by_us=True)
         self.world.bring_back(*both)
         await self._back()
@@ -141,6 +141,4 @@ class Ways(Struct):
 
     async def _back(self) -> None:
         self.world.bring_back()
-        with beginning("a connection (C-CONN-3)"):
-            await self.client.until("it is connected", served_by("websocket"))
-            await subscribed(self.world, ANNA)
+        await is_back(self.world, self.client, ANNA)

@@ -8,11 +8,12 @@ from typing import Final
 import pytest
 
 from conformance.checks import shows
-from conformance.client.stages import beginning, connected, served_by
+from conformance.client.stages import beginning, connected, notices_the_loss, served_by
 from conformance.deadlines import Deadline, until
 from conformance.outcomes import Nonconforming
+from conformance.sightings import Frames
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
-from conformance.world import ANNA, BRUNO, CLARA, LOSSES, Frames, Loss, World, WorldSettings
+from conformance.world import ANNA, BRUNO, CLARA, LOSSES, Loss, World, WorldSettings
 
 QUICK_HEARTBEAT: Final = WorldSettings(ping_interval_ms=300, ping_timeout_ms=200)
 
@@ -99,8 +100,7 @@ async def test_closed_while_it_was_not_connected(world: World, client: ClientUnd
     """What is closed during a loss is not subscribed again after it."""
     await connected(world, client, ANNA, BRUNO)
     world.take_down()
-    with beginning("noticing the loss (C-CONN-2)"):
-        await client.until("it is not connected", lambda s: not s.connection.is_connected)
+    await notices_the_loss(client)
     await client.close(BRUNO)
     world.bring_back()
     await is_connected(client)

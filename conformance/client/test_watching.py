@@ -13,8 +13,8 @@ from conformance.client.stages import (
     connected,
     fence,
     found,
-    served_by,
-    subscribed,
+    is_back,
+    notices_the_loss,
 )
 from conformance.deadlines import Deadline, until
 from conformance.outcomes import Nonconforming
@@ -68,17 +68,16 @@ async def test_every_reconnect_has_cause_and_length(world: World, client: Client
     before = len((await measured(client)).reconnects)
     began = time.monotonic()
     world.take_down()
-    with beginning("noticing the loss (C-CONN-2)"):
-        await client.until("it is not connected", lambda s: not s.connection.is_connected)
+    await notices_the_loss(client)
     await asyncio.sleep(DOWN_S)
     world.bring_back()
-    await is_back(world, client)
+    await is_back(world, client, ANNA)
     longest_ms = (time.monotonic() - began) * 1000
     sids = [agent["sid"] for agent in await world.agents()]
     await world.lose("server disconnect")
     with beginning("another connection (C-CONN-4)"):
         await until(lambda: is_other(world, sids), Deadline(PATIENCE_S))
-    await is_back(world, client)
+    await is_back(world, client, ANNA)
     await client.until(
         "two more reconnects, each with its cause",
         lambda s: _are_told(s.metrics, before + 2),
@@ -115,8 +114,7 @@ async def test_a_reopened_conversation_shows_at_once(world: World, client: Clien
     await fence(world, client)
     await client.close(ANNA)
     world.take_down(world.network, world.supabase_network)
-    with beginning("noticing the loss (C-CONN-2)"):
-        await client.until("it is not connected", lambda s: not s.connection.is_connected)
+    await notices_the_loss(client)
     await client.open(ANNA)
     await client.until(
         "what was known shows",
@@ -129,13 +127,6 @@ async def test_a_reopened_conversation_shows_at_once(world: World, client: Clien
 # how
 
 DOWN_S: Final = 0.6
-
-
-async def is_back(world: World, client: ClientUnderTest) -> None:
-    """The check goes on with a connection."""
-    with beginning("a connection (C-CONN-3)"):
-        await subscribed(world, ANNA)
-        await client.until("it is connected", served_by("websocket"))
 
 
 async def is_other(world: World, sids: list[str]) -> bool:
