@@ -58,7 +58,7 @@ def run(context: Context) -> Outcome:
                 measured[label] = _cost(text, compression, context)
         rounds.append(measured)
     costs, to_off = medians(rounds), _to_off(rounds)
-    columns = [column for figure in _FIGURES for column in _columns(*figure, to_off)]
+    columns = [column for figure in _SHOWN for column in _columns(*figure, to_off)]
     return Outcome(
         table=contenders_table("compression", _CAPTION, columns, costs),
         goals=[],
@@ -66,17 +66,16 @@ def run(context: Context) -> Outcome:
     )
 
 
-def _columns(heading: str, field: str, form: str, to_off: Ratios) -> tuple[Column, Column]:
+def _columns(heading: str, field: str, form: str, to_off: Ratios) -> tuple[Column, ...]:
     read = attrgetter(field)
-    return (
-        (heading, lambda _, each: read(each), form),
-        ("of\noff", lambda name, _: to_off[field].get(name), ".2f"),
-    )
+    figure: Column = (heading, lambda _, each: read(each), form)
+    ratio: Column = ("of\noff", lambda name, _: to_off[field].get(name), ".2f")
+    return (figure,) if field in _MEMORY else (figure, ratio)
 
 
 def _to_off(rounds: list[Round]) -> Ratios:
     found: Ratios = {}
-    for _, field, _ in _FIGURES:
+    for field in Cost.__struct_fields__:
         found[field] = {}
         for name in _TEXTS:
             to_off = ratios(rounds, f"{name}, off", attrgetter(field))
@@ -112,13 +111,15 @@ def _weigh(receiving: Program) -> tuple[int, int]:
     return receiving.ask(Weigh(), Weighed).bytes, receiving.ask(Count(), Counted).events
 
 
-_FIGURES: Final = (
+_SHOWN: Final = (
     ("bytes\n/event", "wire_bytes", ",.0f"),
     ("send\nus", "send_us", ".0f"),
     ("receive\nus", "receive_us", ".0f"),
     ("server\nKiB", "server_kib", ".0f"),
     ("client\nKiB", "client_kib", ".0f"),
 )
+
+_MEMORY: Final = ("server_kib", "client_kib")
 
 _CAPTION: Final = (
     f"Of each event, {_SOCKETS} sockets that have one conversation open and hear of each message "
