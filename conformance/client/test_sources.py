@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final, Literal
 
 import pytest
@@ -9,6 +10,7 @@ from msgspec import Struct
 
 from chatengine import events
 from conformance.checks import shows
+from conformance.client.feeds import Feed
 from conformance.client.stages import (
     beginning,
     connected,
@@ -20,6 +22,7 @@ from conformance.client.stages import (
     served_by,
     status_of,
 )
+from conformance.client.told import Told
 from conformance.targets.client import ClientUnderTest
 from conformance.world import ANNA, World, Written
 
@@ -46,6 +49,18 @@ PAIRS: Final[tuple[tuple[Way, Way], ...]] = (
 """First one way, then the other; nothing but the user's own send comes after the server's copy."""
 
 TEXT: Final = "by two ways"
+
+MOMENT: Final = int(time.time() * 1000)
+
+
+@shows("C-MSG-4")
+async def test_one_message_per_provider_id(feed: Feed, client: ClientUnderTest) -> None:
+    """Told under two ids, and one provider id, it is one message."""
+    await feed.start(ANNA)
+    for number in (1, 2):
+        await feed.tell(Told(text=TEXT, number=number, provider_id="3EB0C0FFEE", created_ms=MOMENT))
+    await feed.fence()
+    client.verify("shown once", lambda snapshot: len(found(snapshot, TEXT)), 1)
 
 
 @shows("C-MSG-4")

@@ -119,6 +119,7 @@ CLIENT: Final = (
     Requirement(
         "C-STA-2",
         "a status that comes before its message is kept and applied.",
+        needs=("websocket",),  # a row has its status with it
     ),
     Requirement(
         "C-STA-3",
