@@ -3,11 +3,12 @@ PYTHON ?= python3
 SUBSCRIBERS ?= 2000
 SECONDS ?= 30
 RATE ?= 50
+RUNS ?= 20
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test quick conform examples lint format bench mutants clean
+.PHONY: help demo test quick conform examples lint format bench mutants flakes clean
 
 help: ## Show these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -45,6 +46,9 @@ bench: $(VENV)/.installed-dev ## Side by side with the peers (installs them)
 
 mutants: $(VENV)/.installed-dev ## Try the suites on programs that are broken on purpose
 	$(BIN)/python -m conformance.mutants
+
+flakes: $(VENV)/.installed-dev ## The conformance suites again and again: is any check undecided?
+	$(BIN)/python -m conformance.flakes --runs $(RUNS)
 
 clean: ## Forget the environment and all output
 	rm -rf $(VENV) out build *.egg-info tests/node/node_modules benchmarks/peers/node_modules examples/*/node_modules examples/*/dist

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
-import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from conformance.mutants import client, server
 from conformance.mutants.matrix import CORRECT, Trial
 from conformance.mutants.mutant import Mutant
 from conformance.requirements import Side
-from conformance.results import Results
+from conformance.runs import run_suites
 
 __all__ = ["MUTANTS", "Task", "tasks", "tried"]
 
 MUTANTS: Final[dict[Side, dict[str, Mutant]]] = {"server": server.MUTANTS, "client": client.MUTANTS}
 
-_SUITES: Final = Path(__file__).parent.parent
 _SEED: Final = "1"
 """One for all, so that a trial can be had again."""
-
-_GRACE_S: Final = 10.0
-"""From the signal on which pytest writes down what it has found, to its end by force."""
 
 
 class Task(Struct, frozen=True):
@@ -115,53 +106,13 @@ async def tried(
 
 async def _tried(task: Task, folder: Path, within_s: float) -> Trial:
     place = folder / task.side / task.name.replace(" ", "-")
-    place.mkdir(parents=True, exist_ok=True)
-    results, began = place / "results.json", time.monotonic()
-    results.unlink(missing_ok=True)
-    arguments = [*task.arguments, "--results", str(results)]
-    with (place / "log.txt").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "pytest",
-            str(_SUITES),
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            await _until_end(process, within_s)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+    run = await run_suites(task.arguments, place, within_s)
     return Trial(
         side=task.side,
         name=task.name,
         does=task.does,
         breaks=task.breaks,
         whole=task.whole,
-        seconds=round(time.monotonic() - began, 1),
-        results=_read(results),
+        seconds=run.seconds,
+        results=run.results,
     )
-
-
-async def _until_end(process: asyncio.subprocess.Process, within_s: float) -> None:
-    """Wait for the end; when the time is over, ask for it: what was found before is kept."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(within_s):
-            await process.wait()
-            return
-    process.send_signal(signal.SIGTERM)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_GRACE_S):
-            await process.wait()
-
-
-def _read(path: Path) -> Results | None:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Results)
-    except (OSError, msgspec.DecodeError):
-        return None
