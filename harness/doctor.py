@@ -6,15 +6,17 @@ import resource
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Literal
 
+import click
 from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Finding", "examine", "run"]
+__all__ = ["Finding", "doctor", "examine"]
 
 _NODE: Final = 20
 _FILES: Final = 10_000  # two processes of a demo with 2,000 sockets each, with ample room
@@ -34,8 +36,12 @@ class Finding(Struct, frozen=True):
     mend: str = ""
 
 
-def run() -> int:
-    """Print what was found; 1 when something is missing, else 0."""
+@click.command()
+def doctor() -> None:
+    """What this machine lacks for large runs and for the tests, and how to mend it.
+
+    Ends with 0 when nothing that `demo` needs is missing, else with 1.
+    """
     findings = list(examine())
     table = Table(box=None, pad_edge=False)
     for heading in ("", "found", "what to do"):
@@ -45,7 +51,7 @@ def run() -> int:
         mark = f"[{_STYLE[finding.state]}]{finding.state}[/]"
         table.add_row(finding.what, finding.found, finding.mend, mark)
     Console().print(table)
-    return 1 if any(finding.state == "missing" for finding in findings) else 0
+    sys.exit(any(finding.state == "missing" for finding in findings))
 
 
 def examine() -> Iterator[Finding]:

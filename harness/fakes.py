@@ -8,7 +8,7 @@ import secrets
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import click
 import uvloop
@@ -24,25 +24,58 @@ from fakes.together import Fake, FakesSettings, RunningFakes, running_fakes
 from harness.exits import CouldNotRun
 from locustfiles.options import OptionError, read_instances
 
-__all__ = ["Plan", "run"]
+__all__ = ["fakes"]
+
+_PORT = click.IntRange(0, 65535)
+_FAKE = click.Choice(get_args(Fake))
+_FOLDER = click.Path(path_type=Path)
+
+_PROXY = "Put a fault proxy in front of that fake; may be given for each."
+_INSTANCES = "WhatsApp instances and their workspaces."
+_CORS = "Origins that a browser may call from."
+_SECRETS = "Where the secrets are put, readable by you alone."
 
 
-class Plan(NamedTuple):
+class _Plan(NamedTuple):
     """The command's options."""
 
     host: str
     chatengine_port: int
-    supabase_port: int | None
+    supabase_port: int
+    no_supabase: bool
     evolution_port: int
-    proxied: frozenset[Fake]
+    proxied: tuple[Fake, ...]
     instances: str
     cors: str
     folder: Path
     verbose: bool
 
 
-def run(plan: Plan) -> None:
-    """Serve until Ctrl-C or SIGTERM; raises `CouldNotRun` and click's usage errors."""
+@click.command(context_settings={"show_default": True})
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--chatengine-port", default=4001, type=_PORT, help="0: a free one.")
+@click.option("--supabase-port", default=4002, type=_PORT, help="0: a free one.")
+@click.option("--no-supabase", is_flag=True, help="ChatEngine and Evolution alone.")
+@click.option("--evolution-port", default=4003, type=_PORT, help="0: a free one.")
+@click.option("--proxy", "proxied", multiple=True, type=_FAKE, help=_PROXY)
+@click.option("--instances", default="sales-1=w-1,support-1=w-2", help=_INSTANCES)
+@click.option("--cors", default="http://localhost:3000,http://localhost:5173", help=_CORS)
+@click.option("--folder", default="out/fakes", type=_FOLDER, help=_SECRETS)
+@click.option("--verbose", is_flag=True, help="Log what happens, as JSON lines on stderr.")
+def fakes(**options: Any) -> None:
+    """The fake ChatEngine, Supabase and WhatsApp provider, over one set of data, until Ctrl-C.
+
+    The official socket.io-client and supabase-js connect to them. Secrets are CHATENGINE_JWT_SECRET
+    and SUPABASE_JWT_SECRET where those are set, else fresh ones; with all keys they are written to
+    FOLDER/secrets.env and never printed.
+    """
+    plan = _Plan(**options)
+    if plan.no_supabase and "supabase" in plan.proxied:
+        raise click.UsageError("--no-supabase leaves nothing to put a proxy in front of")
+    _run(plan)
+
+
+def _run(plan: _Plan) -> None:
     log_json_lines(level=logging.INFO if plan.verbose else logging.ERROR)
     prepare_for_thousands()
     settings = FakesSettings(
@@ -51,9 +84,9 @@ def run(plan: Plan) -> None:
         instances=_instances(plan.instances),
         host=plan.host,
         chatengine_port=plan.chatengine_port,
-        supabase_port=plan.supabase_port,
+        supabase_port=None if plan.no_supabase else plan.supabase_port,
         evolution_port=plan.evolution_port,
-        proxied=plan.proxied,
+        proxied=frozenset(plan.proxied),
         cors_allowed_origins=origins(plan.cors),
         api_key=Secret(secrets.token_urlsafe(24)),
         folder=plan.folder,

@@ -10,23 +10,36 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import click
+
 import locustfiles
 
-__all__ = ["command", "run", "show_options"]
+__all__ = ["load", "locust"]
 
 
-def command(name: str, arguments: Sequence[str]) -> list[str]:
+@click.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.option("--agents", is_flag=True)
+@click.option("-h", "--help", "wants_help", is_flag=True)
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def load(agents: bool, wants_help: bool, options: tuple[str, ...]) -> None:
+    """Locust on our subscribers (or, with --agents, agents at work), against any ChatEngine.
+
+    Takes our options and all of Locust's: with --headless in the terminal, else as a web page.
+    """
+    if wants_help:
+        _become([sys.executable, "-m", "locustfiles"])
+    _become(locust("agents" if agents else "subscribers", options))
+
+
+def locust(name: str, arguments: Sequence[str]) -> list[str]:
     """The command that runs Locust on the locustfile `name` (`subscribers`, `agents`)."""
     locustfile = Path(locustfiles.__path__[0]) / f"{name}.py"
     return [sys.executable, "-m", "locust", "-f", str(locustfile), *arguments]
 
 
-def run(arguments: Sequence[str], *, agents: bool) -> NoReturn:
-    """Become Locust: signals, terminal and exit code are its own from here on."""
-    program = command("agents" if agents else "subscribers", arguments)
+def _become(program: list[str]) -> NoReturn:
+    """Be another program: signals, terminal and exit code are its own from here on."""
     os.execv(program[0], program)
-
-
-def show_options() -> NoReturn:
-    """Print our options, and end."""
-    os.execv(sys.executable, [sys.executable, "-m", "locustfiles"])

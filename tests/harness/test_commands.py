@@ -8,6 +8,7 @@ import signal
 import stat
 import time
 from pathlib import Path
+from typing import cast
 
 import aiohttp
 import pytest
@@ -17,11 +18,14 @@ from chatengine.events import WEBHOOK_PATH
 from chatengine.tokens import TokenRules, mint
 from chatengine.webhooks import text_message
 from fakes.serving import listening_socket
+from harness.cli import main
 from harness.doctor import examine
+from harness.lazy import Lazy
 from reports import record
 from tests.processes import Ended, end, program, run_program
 
 SECRET = "a secret of thirty-two characters"
+IMPORTS_TOLD = {"PYTHONPROFILEIMPORTTIME": "1"}  # on stderr, each when it is done
 FREE_PORTS = ("--chatengine-port", "0", "--supabase-port", "0", "--evolution-port", "0")
 
 
@@ -45,6 +49,36 @@ async def test_help_names_every_command_and_exit_code() -> None:
         "Exit codes: 0 pass",
     ):
         assert word in told.out
+
+
+async def test_help_does_not_wait_for_what_the_commands_import() -> None:
+    """`--help` imports none of the commands."""
+    told = await harness("--help", env=IMPORTS_TOLD)
+    assert told.code == 0
+    assert "harness.cli" in told.err
+    assert "harness.watch" not in told.err
+    assert "aiohttp" not in told.err
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_every_command_listed_is_there(name: str) -> None:
+    """What `--help` lists is what its module calls so, with a help of its own."""
+    command = cast(Lazy, main.commands[name]).load()
+    assert command.name == name
+    assert command.help
+
+
+async def test_ctrl_c_while_a_command_is_imported_is_quiet(tmp_path: Path) -> None:
+    """Whoever changes their mind in the first second sees no traceback."""
+    arguments = ("harness", "fakes", *FREE_PORTS, "--folder", str(tmp_path))
+    async with program(*arguments, env=IMPORTS_TOLD) as process:
+        assert process.stderr is not None
+        while not (line := await process.stderr.readline()).endswith(b" uvloop\n"):
+            assert line, "it ended before it had imported its event loop"
+        process.send_signal(signal.SIGINT)
+        ended = await end(process)
+    assert "Traceback" not in ended.err
+    assert ended.code in (-signal.SIGINT, 0), "0: it had begun to serve meanwhile"
 
 
 async def test_load_help_shows_our_options() -> None:
