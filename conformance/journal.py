@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from conformance.history.records import (
+from chatengine.history import (
     Actor,
     Fault,
     Listed,

@@ -16,10 +16,10 @@ from typing import Any, Final, Literal
 from aiohttp import ClientSession
 from msgspec import Struct
 
+from chatengine.history import Entered, StatusEntered
 from chatengine.payloads import to_wire
 from chatengine.tokens import TokenRules, mint
 from conformance.deadlines import Deadline
-from conformance.history.records import Entered, StatusEntered
 from conformance.journal import HARNESS, Journal
 from conformance.probes.agent import Agent
 from conformance.probes.trace import Trace

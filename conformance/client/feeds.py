@@ -11,9 +11,9 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from chatengine import events
+from chatengine.history import Entered, StatusEntered
 from conformance.client.stages import connected, fence, on_supabase
 from conformance.client.told import Told, dated, message_id, payload, row, row_id
-from conformance.history.records import Entered, StatusEntered
 from conformance.journal import HARNESS
 from conformance.targets.client import ClientUnderTest
 from conformance.targets.protocol import Snapshot

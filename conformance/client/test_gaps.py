@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import pytest
 
+from chatengine.history import Shown
 from chatengine.status import Status
 from conformance.checks import shows
 from conformance.client.stages import (
@@ -22,7 +23,6 @@ from conformance.client.stages import (
     status_of,
 )
 from conformance.deadlines import Deadline, until
-from conformance.history.records import Shown
 from conformance.outcomes import Nonconforming
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
 from conformance.world import ANNA, World, Written

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Final
 
+from chatengine.history import Entered, Held, Shown
 from chatengine.moments import to_ms
 from chatengine.payloads import Message, to_wire
 from chatengine.status import Status
@@ -17,7 +18,6 @@ from conformance.deadlines import Deadline, until
 from conformance.generated import schedules as steps
 from conformance.generated.schedules import Server, Step
 from conformance.history import History
-from conformance.history.records import Entered, Held, Shown
 from conformance.journal import HARNESS, Journal
 from conformance.targets.adapter import Adapter
 from conformance.targets.client import PATIENCE_S, ClientUnderTest

@@ -8,11 +8,11 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from chatengine.history import EVERYBODY, VERSION, Began, Fault, Settled
 from conformance.deadlines import Deadline
 from conformance.generated.schedules import Schedule, Settle, Step
 from conformance.generated.target import Target
 from conformance.history import History, Invalid, Record, check
-from conformance.history.records import EVERYBODY, VERSION, Began, Fault, Settled
 from conformance.outcomes import CouldNotRun
 
 __all__ = ["carried_out_in", "run"]

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from chatengine.history import Settled
 from conformance.deadlines import Deadline
 from conformance.generated.machine import Profile, draw
 from conformance.generated.replay import Failure
@@ -15,7 +16,6 @@ from conformance.generated.schedules import Schedule
 from conformance.generated.shrinking import smallest
 from conformance.generated.target import Target
 from conformance.history import History, Invalid, Unknown, check
-from conformance.history.records import Settled
 from conformance.outcomes import CouldNotRun
 
 __all__ = ["search"]

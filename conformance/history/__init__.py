@@ -1,11 +1,12 @@
 """Histories, and what is wrong with them.
 
-`records` is the file format, `checkers` judge it: pure functions over what was done and seen, be it
-by a conformance run or by a load run. Nothing here does more I/O than reading and writing a file.
+`chatengine.history` is the format, `files` reads and writes it, `checkers` judge it: pure functions
+over what was done and seen, be it by a conformance run or by a load run.
 """
 
+from chatengine.history import History, Record
 from conformance.history.checkers import check, check_for
-from conformance.history.records import History, HistoryError, Record, parse, read, to_lines, write
+from conformance.history.files import HistoryError, parse, read, to_lines, write
 from conformance.history.verdicts import ANOMALIES, Anomaly, Invalid, Unknown, Valid, Verdict
 
 __all__ = [

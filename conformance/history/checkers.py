@@ -4,12 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from conformance.history.copies import duplicated, phantom
-from conformance.history.facts import Facts
-from conformance.history.lists import stale_list
-from conformance.history.lost import lost
-from conformance.history.order import reordered
-from conformance.history.records import (
+from chatengine.history import (
     Held,
     History,
     Listed,
@@ -19,6 +14,11 @@ from conformance.history.records import (
     StatusReceived,
     Subscribed,
 )
+from conformance.history.copies import duplicated, phantom
+from conformance.history.facts import Facts
+from conformance.history.lists import stale_list
+from conformance.history.lost import lost
+from conformance.history.order import reordered
 from conformance.history.statuses import went_back
 from conformance.history.subscriptions import leaked_subscription
 from conformance.history.verdicts import (

@@ -5,8 +5,8 @@ C-MSG-2, C-MSG-3, C-MSG-4, C-SND-2, C-CNV-1, C-CNV-5, C-FBK-5, S-SUB-4, S-MSG-4,
 
 from collections.abc import Iterator, Sequence
 
+from chatengine.history import Received, ShownMessage
 from conformance.history.facts import Facts
-from conformance.history.records import Received, ShownMessage
 from conformance.history.verdicts import Finding, Found
 
 __all__ = ["duplicated", "phantom"]

@@ -7,8 +7,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from conformance.history import windows
-from conformance.history.records import (
+from chatengine.history import (
     EVERYBODY,
     Actor,
     Began,
@@ -22,6 +21,7 @@ from conformance.history.records import (
     StatusEntered,
     Stopped,
 )
+from conformance.history import windows
 from conformance.history.windows import Windows
 
 __all__ = ["Facts", "Message"]

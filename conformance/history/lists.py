@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
+from chatengine.history import Actor, Listed, ListedConversation, Settled
 from conformance.history.facts import Facts, Message
-from conformance.history.records import Actor, Listed, ListedConversation, Settled
 from conformance.history.verdicts import Finding, Found
 
 __all__ = ["stale_list"]

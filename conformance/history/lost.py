@@ -9,8 +9,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
 
+from chatengine.history import Sent, Settled, Shown, ShownMessage
 from conformance.history.facts import Facts, Message
-from conformance.history.records import Sent, Settled, Shown, ShownMessage
 from conformance.history.statuses import shortfalls
 from conformance.history.verdicts import Doubt, Finding, Found
 from conformance.history.windows import Window

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
+from chatengine.history import Received
 from conformance.history.facts import Facts, Message
-from conformance.history.records import Received
 from conformance.history.verdicts import Finding, Found
 
 __all__ = ["reordered"]

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from chatengine.status import Status
-from conformance.history.facts import Facts
-from conformance.history.records import (
+from chatengine.history import (
     Received,
     Settled,
     Shown,
@@ -12,6 +10,8 @@ from conformance.history.records import (
     StatusEntered,
     StatusReceived,
 )
+from chatengine.status import Status
+from conformance.history.facts import Facts
 from conformance.history.verdicts import Finding, Found
 from conformance.history.windows import Window
 

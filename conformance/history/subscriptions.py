@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from chatengine.history import Actor, Held, Received, Settled
 from conformance.history.facts import Facts
-from conformance.history.records import Actor, Held, Received, Settled
 from conformance.history.verdicts import Finding, Found
 
 __all__ = ["leaked_subscription"]

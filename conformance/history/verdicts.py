@@ -4,7 +4,7 @@ from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
-from conformance.history.records import Record
+from chatengine.history import Record
 
 __all__ = [
     "ANOMALIES",

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from conformance.history.records import (
+from chatengine.history import (
     Closed,
     Dropped,
     Opened,

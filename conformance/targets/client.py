@@ -12,8 +12,8 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from chatengine.history import Closed, Opened, Sent, Stopped
 from conformance.deadlines import Deadline, until
-from conformance.history.records import Closed, Opened, Sent, Stopped
 from conformance.journal import Journal
 from conformance.outcomes import CouldNotRun, Nonconforming, NotApplicable
 from conformance.targets.adapter import Adapter, Refusal

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
-from chatengine.status import Status, join
-from conformance.generated import schedules as s
-from conformance.history.records import (
+from chatengine.history import (
     Actor,
     Closed,
     Entered,
@@ -21,6 +19,8 @@ from conformance.history.records import (
     ShownMessage,
     StatusEntered,
 )
+from chatengine.status import Status, join
+from conformance.generated import schedules as s
 
 if TYPE_CHECKING:
     from conformance.deadlines import Deadline

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from conformance.history.records import Held, Listed, Received, Record, Shown, StatusReceived
+from chatengine.history import Held, Listed, Received, Record, Shown, StatusReceived
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

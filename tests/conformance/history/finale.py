@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from conformance.history.records import (
+from chatengine.history import (
     Closed,
     Entered,
     Held,

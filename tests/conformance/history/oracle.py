@@ -9,8 +9,7 @@ from __future__ import annotations
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
-from chatengine.status import Status
-from conformance.history.records import (
+from chatengine.history import (
     EVERYBODY,
     Actor,
     Closed,
@@ -31,6 +30,7 @@ from conformance.history.records import (
     Subscribed,
     Unsubscribed,
 )
+from chatengine.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

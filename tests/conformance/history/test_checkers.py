@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from conformance.history import ANOMALIES, Invalid, Unknown, Valid, check, check_for
-from conformance.history.records import (
+from chatengine.history import (
     VERSION,
     Actor,
     Began,
@@ -24,6 +23,7 @@ from conformance.history.records import (
     ShownMessage,
     Subscribed,
 )
+from conformance.history import ANOMALIES, Invalid, Unknown, Valid, check, check_for
 from tests.conformance.history.edits import edited
 from tests.conformance.history.finale import INJECTIONS, Finale, finale
 from tests.conformance.history.oracle import anomalies

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chatengine.history import VERSION, Began, Opened
 from conformance.history import HistoryError, parse, read, to_lines, write
-from conformance.history.records import VERSION, Began, Opened
 from tests.conformance.history.worlds import histories
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from chatengine.status import Status, join
-from conformance.history.records import (
+from chatengine.history import (
     VERSION,
     Actor,
     Began,
@@ -33,6 +32,7 @@ from conformance.history.records import (
     Subscribed,
     Unsubscribed,
 )
+from chatengine.status import Status, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from conformance.history.records import Fault, Opened, Sent, Shown
+from chatengine.history import Fault, Opened, Sent, Shown
 from conformance.journal import Journal
 from conformance.outcomes import CouldNotRun, Nonconforming, NotApplicable
 from conformance.targets.client import ClientUnderTest

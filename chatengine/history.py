@@ -1,23 +1,24 @@
-"""A history: what the harness did and what each side observed, on one monotonic clock.
+"""A history: what a run did and what each side observed, on one monotonic clock.
 
-One record a line, a JSON object with `at_us` (microseconds of the harness's monotonic clock: when
-it was over, or seen), `who` did or saw it, and `what` it was: the name in quotes below. Lines end
-at `\n`, unknown fields are ignored, a field at its default may be missing. A new kind of record or
-another meaning is another `VERSION`. Names and texts are a stranger's: data, never markup.
+Load runs and conformance runs write it alike, and the same checkers judge both
+(`conformance.history`). One record a line, a JSON object with `at_us` (microseconds of the run's
+monotonic clock: when it was over, or seen), `who` did or saw it, and `what` it was: the name in
+quotes below. Lines end at `\n`, unknown fields are ignored, a field at its default may be missing.
+A new kind of record or another meaning is another `VERSION`. Names and texts are a stranger's:
+data, never markup.
 
 What takes time has `began_us` too; between the two moments it took effect, or, where its outcome
 is `unknown`, at any moment from `began_us` on or never.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
-import msgspec
 from msgspec import Struct
 
 __all__ = [
     "EVERYBODY",
+    "MOST_RECORDS",
     "VERSION",
     "Actor",
     "Began",
@@ -27,7 +28,7 @@ __all__ = [
     "Fault",
     "Held",
     "History",
-    "HistoryError",
+    "LeftOut",
     "Listed",
     "ListedConversation",
     "Opened",
@@ -45,10 +46,6 @@ __all__ = [
     "Subscribed",
     "Unsubscribed",
     "name_of",
-    "parse",
-    "read",
-    "to_lines",
-    "write",
 ]
 
 VERSION: Final = 1
@@ -56,10 +53,8 @@ VERSION: Final = 1
 EVERYBODY: Final = "*"
 """The `who` of a fence that holds for each observer."""
 
-_MOST_RECORDS: Final = 2_000_000
+MOST_RECORDS: Final = 2_000_000
 """About a gigabyte of records in memory; a load run writes a twentieth of it."""
-
-_QUOTED: Final = 120
 
 Outcome: TypeAlias = Literal["ok", "refused", "unknown"]
 """`ok`: it took effect. `refused`: it never will. `unknown`: the answer was lost (or was a 5xx)."""
@@ -212,6 +207,15 @@ class Settled(_Record, frozen=True, kw_only=True, tag="settled"):
     upto_us: int
 
 
+class LeftOut(_Record, frozen=True, kw_only=True, tag="left out"):
+    """From here on, records of `who` are missing; `why` is the end of a sentence.
+
+    What the history does not hold may have happened all the same.
+    """
+
+    why: str
+
+
 # What was observed
 
 
@@ -301,67 +305,8 @@ Operation: TypeAlias = (
     | Stopped
     | Fault
     | Settled
+    | LeftOut
 )
 Observation: TypeAlias = Shown | Listed | Held | Received | StatusReceived
 Record: TypeAlias = Operation | Observation
 History: TypeAlias = Sequence[Record]
-
-
-class HistoryError(ValueError):
-    """A history that cannot be read or written; its text is one sentence."""
-
-
-def to_lines(records: Iterable[Record]) -> Iterator[bytes]:
-    r"""Yield each record as a line, its `\n` included."""
-    for record in records:
-        yield _encoder.encode(record) + b"\n"
-
-
-def write(path: Path, records: Iterable[Record]) -> None:
-    """Write a history, and the folder it lies in; raises `HistoryError`."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            file.writelines(to_lines(records))
-    except OSError as error:
-        raise HistoryError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def read(path: Path) -> History:
-    """Read a history, in the order of its moments; raises `HistoryError` for the first bad line."""
-    try:
-        with path.open("rb") as file:
-            return parse(file, str(path))
-    except OSError as error:
-        raise HistoryError(f"{path} cannot be read: {error.strerror}") from None
-
-
-def parse(lines: Iterable[bytes], name: str = "the history") -> History:
-    """Read lines; raises `HistoryError`, which calls the history by `name`.
-
-    Records of one moment stay in their order: several processes may have written one file, each in
-    its own order.
-    """
-    records = [_record(line, number, name) for number, line in enumerate(lines, 1) if line.strip()]
-    if not records:
-        raise HistoryError(f"{name} is empty")
-    for record in records:
-        if isinstance(record, Began) and record.version != VERSION:
-            raise HistoryError(f"{name} has version {record.version}, and only {VERSION} is known")
-    return sorted(records, key=lambda record: record.at_us)
-
-
-def _record(line: bytes, number: int, name: str) -> Record:
-    if number > _MOST_RECORDS:
-        raise HistoryError(f"{name} has more than {_MOST_RECORDS} lines")
-    try:
-        return _decoder.decode(line)
-    except msgspec.ValidationError as error:
-        wrong = str(error)[:_QUOTED]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        wrong = "it is no JSON"
-    raise HistoryError(f"line {number} of {name} is no record: {wrong}")
-
-
-_encoder: Final = msgspec.json.Encoder()
-_decoder: Final[msgspec.json.Decoder[Record]] = msgspec.json.Decoder(Record)
