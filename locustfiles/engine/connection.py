@@ -82,6 +82,10 @@ async def dial(
                 websocket_handshake_timeout=timeout_s,
                 max_redirects=0,
                 read_buffer_init_size=_READ_BUFFER_BYTES,
+                # aiofastnet's own transport, picows' default, never learns of a reset that comes
+                # with the last data: uvloop stops watching a socket in error after one read. As
+                # fast for us (receiving, five rounds side by side: 0.99).
+                use_aiofastnet=False,
             )
             await connection.opened
         connection.begin()
