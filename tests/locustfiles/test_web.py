@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -39,13 +39,14 @@ class Page:
         async with self._session.post(f"{self._url}/stop") as answer:
             assert answer.status == 200
 
-    async def state(self) -> str:
+    async def statistics(self) -> dict[str, Any]:
         async with self._session.get(f"{self._url}/stats/requests") as answer:
-            return str((await answer.json())["state"])
+            found: dict[str, Any] = await answer.json()
+            return found
 
     async def said(self, sentence: str) -> None:
         """Wait until the log says so."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while True:
                 async with self._session.get(f"{self._url}/logs") as answer:
                     if sentence in await answer.text():
@@ -59,7 +60,7 @@ class Page:
 
 @asynccontextmanager
 async def page(url: str, out: Path, *more: str) -> AsyncIterator[Page]:
-    """Locust with its page, ready."""
+    """Locust with its page, ready, and with its worker where it has one."""
     port = str(free_port())
     file = ["locust", "-f", "locustfiles/subscribers.py", "--host", url, "--out", str(out)]
     async with (
@@ -67,14 +68,12 @@ async def page(url: str, out: Path, *more: str) -> AsyncIterator[Page]:
         aiohttp.ClientSession() as session,
     ):
         found = Page(f"http://127.0.0.1:{port}", session, process)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while True:
-                try:
-                    await found.state()
-                except aiohttp.ClientError:
-                    await asyncio.sleep(0.05)
-                else:
-                    break
+                with suppress(aiohttp.ClientError):
+                    if (await found.statistics()).get("workers") or "--processes" not in more:
+                        break
+                await asyncio.sleep(0.05)
         yield found
 
 
