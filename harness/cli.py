@@ -13,6 +13,7 @@ __all__ = ["main"]
 @click.group(
     cls=LazyGroup,
     commands=[
+        Lazy("check", "harness.check", "Is anything lost, doubled or late in a history?"),
         Lazy("conform", "harness.conform", "Does a server, or a CRM client, keep the contract?"),
         Lazy("demo", "harness.demo", "Thousands of subscribers on the embedded fakes."),
         Lazy("doctor", "harness.doctor", "What this machine lacks, and how to mend it."),

@@ -20,6 +20,7 @@ from locustfiles.crew import Crew
 from locustfiles.engine.accounting import Tally
 from locustfiles.engine.clock import Clock
 from locustfiles.engine.ledger import Ledger
+from locustfiles.history import HistoryFile
 from locustfiles.load import Load
 from locustfiles.options import Options
 from locustfiles.results import Outcome, build
@@ -62,6 +63,7 @@ class Lead:
         self._started = 0.0
         self._began_us = 0
         self._workers = 0
+        self._history: HistoryFile | None = None
 
     def refuse(self, sentence: str) -> None:
         """A run could not begin; what the last one left is no longer shown."""
@@ -88,6 +90,7 @@ class Lead:
         runner = self._environment.runner
         self._workers = runner.worker_count if isinstance(runner, MasterRunner) else 0
         self.run = Load.new_run()
+        self._history = self._new_history(options)
         self._crew.begin(self.run)
 
     def spawned(self) -> None:
@@ -98,6 +101,9 @@ class Lead:
     def add(self, run: int | None, seen: Ledger) -> None:
         """Add what a process saw; what is left of another run is dropped."""
         if run == self.run:
+            if self._history is not None:
+                self._history.add(seen.history, self._clock.now_us())
+                seen.history = b""
             self.ledger.merge(seen)
 
     def finish(self) -> None:
@@ -122,6 +128,8 @@ class Lead:
         report.write(self.record, files["record"])
         write_page(self.record, files["report"])
         write_junit(self.record, files["junit"])
+        if self._history is not None:
+            files["history"] = self._history.finish()
         return files
 
     def _finish(self, options: Options) -> None:
@@ -131,8 +139,12 @@ class Lead:
         published_s = None if since is None else time.monotonic() - since
         self.draining = True
         streams = self._crew.finish_publishing()
+        # Whatever a worker's clock says of its last post, it is no later than this.
+        published_us = self._clock.now_us() + 2 * self._crew.clock_error_us
         tally, rest = self._crew.drain(streams, options.settle_seconds)
         self.add(self.run, rest)
+        if self._history is not None:
+            self._history.settle(published_us, self._clock.now_us(), self._crew.silent)
         self.tally = tally
         self.run = None
         self.record = build(self._outcome(options, published_s))
@@ -158,6 +170,12 @@ class Lead:
             runner.quit()
         else:
             runner.stop()
+
+    def _new_history(self, options: Options) -> HistoryFile | None:
+        if not options.history or self.folder is None:
+            return None
+        about = f"load run {self.run} of {report.public_url(options.host)}"
+        return HistoryFile(self.folder, options.history, self._began_us, about)
 
     def _outcome(self, options: Options, published_s: float | None) -> Outcome:
         runner = self._environment.runner

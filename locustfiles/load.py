@@ -4,10 +4,11 @@ Lives in every process that runs users: each worker, or the one process of a run
 """
 
 import asyncio
+import itertools
 import random
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import gevent
@@ -17,8 +18,10 @@ from locustfiles import garbage
 from locustfiles.engine.accounting import Tally
 from locustfiles.engine.clock import SECOND_US
 from locustfiles.engine.connection import websocket_url
+from locustfiles.engine.journal import Journal
 from locustfiles.engine.ledger import Ledger
 from locustfiles.engine.publisher import Plan, Publisher
+from locustfiles.engine.recorded import RecordedSocket
 from locustfiles.engine.schedule import Stream
 from locustfiles.engine.sockets import Socket, Target
 from locustfiles.engine.thread import Engine
@@ -44,6 +47,7 @@ class Load:
         self._sockets: list[Socket] = []
         self._subscribers = 0
         self._first_index = 0
+        self._names = _names(0)
         self._publisher: Publisher | None = None
         self._ticker: gevent.Greenlet[..., None] | None = None
         self._pending = Ledger()
@@ -62,8 +66,11 @@ class Load:
         # Workers cannot know of each other's subscribers; a stride keeps them from all beginning
         # with the same conversations. A prime, so that it shares no factor with their number.
         self._first_index = worker_index * 7919
+        self._names = _names(worker_index)
         self._pending = Ledger()
-        self.engine.began_us = self.engine.clock.now_us()
+        clock = self.engine.clock
+        self.engine.began_us = clock.now_us()
+        self.engine.journal = Journal(clock, options.history) if options.history else None
         garbage.rarely()
         self.engine.take_ledger()
         self._ticker = gevent.spawn(self._tick)
@@ -86,9 +93,9 @@ class Load:
 
         url = websocket_url(options.host, options.socket_path)
         target = Target(url, workspace_id, token, options.timeout_seconds, self._tls)
-        socket = Socket(self.engine, target, self.tag)
+        run = self.tag
+        socket = self.engine.call(lambda: self._new_socket(target, run))
         self._sockets.append(socket)
-        self.engine.call(self._count_request)
         return socket
 
     def next_subscriber(self) -> tuple[str, list[str]]:
@@ -135,6 +142,10 @@ class Load:
         `streams` are those of all processes. The ledger is what `take` had not handed over yet.
         """
         settle_s = self._begun().settle_seconds
+        if self.engine.journal is not None:
+            # The accounts wait for what was meant for a moment after an acknowledgement, a history
+            # also for what was posted after it: of that a little may still be on its way.
+            gevent.sleep(_DRAIN_STEP_S)
         tally = self._tally(streams, settle_s)
         with gevent.Timeout(settle_s, False):
             while tally.lost:
@@ -158,6 +169,7 @@ class Load:
         gevent.joinall([gevent.spawn(self.engine.run, s.close, _CLOSE_S) for s in self._sockets])
         self._sockets = []
         self._pending = Ledger()
+        self.engine.journal = None
         self.run = None
         garbage.look_again()
 
@@ -166,8 +178,13 @@ class Load:
             raise RuntimeError("no run has begun in this process")
         return self.options
 
-    def _count_request(self) -> None:
-        self.engine.ledger.requested += 1
+    def _new_socket(self, target: Target, run: int) -> Socket:
+        engine, journal = self.engine, self.engine.journal
+        engine.ledger.requested += 1
+        if journal is None:
+            return Socket(engine, target, run)
+        settle_us = int(self._begun().settle_seconds * SECOND_US)
+        return RecordedSocket(engine, target, run, journal, next(self._names), settle_us)
 
     def _tally(self, streams: Sequence[Stream], settle_s: float) -> Tally:
         by_conversation: dict[str, list[Stream]] = {}
@@ -196,3 +213,8 @@ class Load:
         self._pending.merge(seen)
         for listener in self.on_ledger:
             listener(seen)
+
+
+def _names(worker_index: int) -> Iterator[str]:
+    """The agents of a process, as the history of the run calls them."""
+    return (f"agent {worker_index}.{number}" for number in itertools.count())

@@ -7,12 +7,14 @@ are not options: they come from the environment and stay out of the form, the re
 import os
 import ssl
 from collections.abc import Mapping
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from chatengine.events import SOCKET_PATH, WEBHOOK_PATH
+from chatengine.history import MOST_RECORDS
 from chatengine.tokens import TokenRules
 from locustfiles.engine.publisher import Conversation
 from reports import thresholds
@@ -27,6 +29,7 @@ _LEAST_RATE: Final = 0.001  # one in a quarter of an hour
 _MOST_RATE: Final = 20_000.0  # messages a second: beyond what one webhook client can post
 _MOST_TEXT: Final = 65_536
 _MOST_CONVERSATIONS: Final = 1_000_000
+_LEAST_RECORDS: Final = 100  # of a history: fewer tell nothing
 
 
 class OptionError(ValueError):
@@ -50,6 +53,7 @@ class Options(Struct, frozen=True):
     ca_file: str
     out: str
     run_name: str
+    history: int
     limits: tuple[thresholds.Limit, ...]
     rules: TokenRules
 
@@ -78,15 +82,17 @@ class Options(Struct, frozen=True):
             ca_file=values["ca_file"],
             out=values["out"],
             run_name=_name(values["run_name"]),
+            history=_history(values),
             limits=_limits(values["thresholds"]),
             rules=token_rules(),
         )
 
     def all_conversations(self) -> list[Conversation]:
         """The conversations to publish to, spread evenly over the instances."""
-        instances = list(self.instances)
+        numbers, places = range(self.conversations), cycle(self.instances.items())
         return [
-            Conversation(instances[n % len(instances)], _jid(n)) for n in range(self.conversations)
+            Conversation(instance, _jid(n), workspace)
+            for n, (instance, workspace) in zip(numbers, places, strict=False)
         ]
 
     def subscriber(self, index: int) -> tuple[str, list[str]]:
@@ -176,6 +182,11 @@ _OPTIONS: Final[tuple[tuple[str, Any, str], ...]] = (
     ("--ca-file", "", "Certificate authority of the server, where the system does not know it."),
     ("--out", "out", "Folder for run records and reports; empty: write none."),
     ("--run-name", "", "Name of the run's folder below --out. Default: the moment it began."),
+    (
+        "--history",
+        0,
+        "Keep the run's history, of so many records at most, beside the report; 0: none.",
+    ),
     ("--thresholds", thresholds.PROMISED, "What must hold for the run to pass, comma-separated."),
 )
 
@@ -209,6 +220,13 @@ def _name(text: str) -> str:
     if text in (".", "..") or "/" in text or "\0" in text:
         raise OptionError(f"--run-name {text!r} is not the name of a folder")
     return text
+
+
+def _history(values: Mapping[str, Any]) -> int:
+    records = int(_within(values, "history", _LEAST_RECORDS, MOST_RECORDS, or_zero=True))
+    if records and not values["out"]:
+        raise OptionError("--history has no folder to be kept in: --out is empty")
+    return records
 
 
 def _limits(text: str) -> tuple[thresholds.Limit, ...]:

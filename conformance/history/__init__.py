@@ -5,7 +5,7 @@ over what was done and seen, be it by a conformance run or by a load run.
 """
 
 from chatengine.history import History, Record
-from conformance.history.checkers import check, check_for
+from conformance.history.checkers import check, check_for, judge
 from conformance.history.files import HistoryError, parse, read, to_lines, write
 from conformance.history.verdicts import ANOMALIES, Anomaly, Invalid, Unknown, Valid, Verdict
 
@@ -21,6 +21,7 @@ __all__ = [
     "Verdict",
     "check",
     "check_for",
+    "judge",
     "parse",
     "read",
     "to_lines",

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from chatengine.history import (
     Held,
     History,
+    LeftOut,
     Listed,
     Received,
     Record,
@@ -33,7 +34,7 @@ from conformance.history.verdicts import (
     Verdict,
 )
 
-__all__ = ["CHECKERS", "Checker", "check", "check_for"]
+__all__ = ["CHECKERS", "Checker", "check", "check_for", "judge"]
 
 Checker: TypeAlias = Callable[[Facts], Iterator[Finding]]
 
@@ -50,17 +51,30 @@ CHECKERS: Final[Mapping[Anomaly, Checker]] = MappingProxyType(
 )
 
 
+_WHOLE: Final[frozenset[Anomaly]] = frozenset(
+    ("lost", "phantom", "stale list", "leaked subscription")
+)
+"""What rests on something not being there: where records are left out, it may have been."""
+
+
 def check(history: History, anomalies: Sequence[Anomaly] = ANOMALIES) -> Verdict:
     """Judge a history: the first anomaly in the order given, else the first doubt, else valid."""
-    facts = Facts(history)
-    if not any(isinstance(record, _OBSERVED) for record in history):
-        return Unknown("nothing was observed: no client showed anything, no socket was subscribed")
-    verdicts = [_verdict(anomaly, facts) for anomaly in anomalies]
+    verdicts = [verdict for _, verdict in judge(history, anomalies)]
     for kind in (Invalid, Unknown):
         for verdict in verdicts:
             if isinstance(verdict, kind):
                 return verdict
     return Valid()
+
+
+def judge(
+    history: History, anomalies: Sequence[Anomaly] = ANOMALIES
+) -> Iterator[tuple[Anomaly, Verdict]]:
+    """Judge a history by one checker after the other."""
+    facts = Facts(history)
+    observes = any(facts.of(kind) for kind in _OBSERVED)
+    for anomaly in anomalies:
+        yield anomaly, _verdict(anomaly, facts) if observes else _UNOBSERVED
 
 
 def check_for(anomaly: Anomaly, history: History) -> Verdict:
@@ -72,12 +86,23 @@ def check_for(anomaly: Anomaly, history: History) -> Verdict:
 _OBSERVED: Final = (Shown, Listed, Held, Received, StatusReceived, Subscribed)
 
 
+_UNOBSERVED: Final = Unknown(
+    "nothing was observed: no client showed anything, no socket was subscribed"
+)
+
+
 def _verdict(anomaly: Anomaly, facts: Facts) -> Verdict:
-    doubt: Doubt | None = None
+    gap = next((Doubt(f"left out is {each.why}") for each in facts.of(LeftOut)), None)
+    if gap is not None and anomaly in _WHOLE:
+        return Unknown(gap.reason)
+    found, times, doubt = None, 0, gap
     for finding in CHECKERS[anomaly](facts):
-        if isinstance(finding, Found):
-            return Invalid(anomaly, finding.says, _smallest(anomaly, finding.evidence))
-        doubt = doubt or finding
+        if isinstance(finding, Doubt):
+            doubt = doubt or finding
+        else:
+            found, times = found or finding, times + 1
+    if found is not None:
+        return Invalid(anomaly, found.says, _smallest(anomaly, found.evidence), times)
     return Valid() if doubt is None else Unknown(doubt.reason)
 
 

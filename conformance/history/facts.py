@@ -1,9 +1,9 @@
 """What the checkers ask of a history, looked up once."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from msgspec import Struct
 
@@ -15,6 +15,7 @@ from chatengine.history import (
     History,
     Listed,
     Received,
+    Record,
     Sent,
     Settled,
     Shown,
@@ -62,12 +63,15 @@ class Facts:
 
     def __init__(self, history: History) -> None:
         self.records = sorted(history, key=lambda record: record.at_us)
+        self._by_kind: dict[type, list[Record]] = _grouped(
+            (type(record), record) for record in self.records
+        )
         self._fences: dict[str, list[Settled]] = {}
         self._first_receipts: dict[str, dict[str, int]] = {}
 
-    def of(self, kind: type[R]) -> list[R]:
+    def of(self, kind: type[R]) -> Sequence[R]:
         """The records of a kind."""
-        return [record for record in self.records if isinstance(record, kind)]
+        return cast("Sequence[R]", self._by_kind.get(kind, ()))
 
     @cached_property
     def is_scoped(self) -> bool:
@@ -157,9 +161,13 @@ class Facts:
     def fences(self, who: str) -> list[Settled]:
         """The fences that hold for an observer."""
         if who not in self._fences:
-            fences = [each for each in self.of(Settled) if each.who in (who, EVERYBODY)]
-            self._fences[who] = fences
+            own, common = (self._settled.get(whose, ()) for whose in (who, EVERYBODY))
+            self._fences[who] = sorted((*own, *common), key=lambda fence: fence.at_us)
         return self._fences[who]
+
+    @cached_property
+    def _settled(self) -> dict[str, list[Settled]]:
+        return _grouped((fence.who, fence) for fence in self.of(Settled))
 
     def fence_before(self, who: str, at_us: int) -> Settled | None:
         """The last fence that holds for an observer at a moment."""

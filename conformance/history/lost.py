@@ -5,7 +5,7 @@ says that it has had its time; a socket is owed every message that entered while
 for certain. What only may have entered is owed to nobody.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -116,7 +116,9 @@ def _not_received(facts: Facts) -> Iterator[Finding]:
         fences, beginnings = facts.fences(who), [m.began_us for m in messages]
         for window in windows:
             inside = [f for f in fences if window.covers(f.at_us, f.at_us)]
-            for message in messages[bisect_left(beginnings, window.start_us) :]:
+            first_at = bisect_left(beginnings, window.start_us)
+            last_at = None if window.end_us is None else bisect_right(beginnings, window.end_us)
+            for message in messages[first_at:last_at]:
                 fence = next((f for f in inside if f.upto_us >= (message.entered_us or 0)), None)
                 if fence is None:
                     if window.end_us is None:

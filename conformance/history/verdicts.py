@@ -38,13 +38,14 @@ class Valid(Struct, frozen=True):
 class Invalid(Struct, frozen=True):
     """The history cannot be of something that keeps the contract.
 
-    `says` is one sentence. `part` shows the anomaly too, and without any one of its records it
-    would not.
+    `says` is one sentence, of the first of `times` such findings. `part` shows the anomaly too, and
+    without any one of its records it would not.
     """
 
     anomaly: Anomaly
     says: str
     part: tuple[Record, ...]
+    times: int = 1
 
 
 class Unknown(Struct, frozen=True):

@@ -1,7 +1,7 @@
 """When a conversation was open, or subscribed, as a history tells it."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -31,74 +31,89 @@ class Window(Struct):
         return self.start_us <= from_us and (self.end_us is None or until_us <= self.end_us)
 
 
-Windows: TypeAlias = dict[tuple[str, str], list[Window]]
+Windows: TypeAlias = Mapping[tuple[str, str], list[Window]]
 """By who and which conversation, in the order of time."""
+
+
+class _Book:
+    """Windows while they are found; of each observer they are at hand, for all may end at once."""
+
+    def __init__(self) -> None:
+        self.windows: dict[tuple[str, str], list[Window]] = {}
+        self._of: dict[str, list[list[Window]]] = defaultdict(list)
+
+    def begin(self, who: str, conversation: str, began: Record, start_us: int) -> None:
+        """A window begins, unless one is open."""
+        windows = self.windows.get((who, conversation))
+        if windows is None:
+            windows = self.windows[who, conversation] = []
+            self._of[who].append(windows)
+        if not windows or windows[-1].end_us is not None:
+            windows.append(Window(began, start_us))
+
+    def end(self, who: str, conversation: str, end_us: int) -> None:
+        """The window that is open ends."""
+        _end(self.windows.get((who, conversation)), end_us)
+
+    def end_all(self, who: str, end_us: int) -> None:
+        """All windows of an observer end."""
+        for windows in self._of.get(who, ()):
+            _end(windows, end_us)
+
+
+def _end(windows: list[Window] | None, end_us: int) -> None:
+    if windows and windows[-1].end_us is None:
+        windows[-1].end_us = end_us
 
 
 def opened(records: Iterable[Record]) -> Windows:
     """When the user of each client had each conversation open: until the last close (C-SUB-5)."""
-    windows: Windows = defaultdict(list)
+    book = _Book()
     times: dict[tuple[str, str], int] = defaultdict(int)
     for record in records:
         match record:
             case Opened(who=who, conversation=conversation):
                 times[who, conversation] += 1
-                _begin(windows[who, conversation], record, record.at_us)
+                book.begin(who, conversation, record, record.at_us)
             case Closed(who=who, conversation=conversation):
                 times[who, conversation] = max(0, times[who, conversation] - 1)
                 if not times[who, conversation]:
-                    _end(windows[who, conversation], record.at_us)
+                    book.end(who, conversation, record.at_us)
             case Stopped(who=who):
-                _end_all(windows, who, record.at_us)
+                book.end_all(who, record.at_us)
                 times = defaultdict(int, {key: n for key, n in times.items() if key[0] != who})
             case _:
                 pass
-    return windows
+    return book.windows
 
 
 def subscribed(records: Iterable[Record]) -> Windows:
     """When each socket was subscribed for certain: from the answer until it asked to leave."""
-    windows: Windows = defaultdict(list)
+    book = _Book()
     for record in records:
         match record:
             case Subscribed(who=who, conversation=conversation, outcome="ok"):
-                _begin(windows[who, conversation], record, record.at_us)
+                book.begin(who, conversation, record, record.at_us)
             case Unsubscribed(who=who, conversation=conversation, outcome="ok" | "unknown"):
-                _end(windows[who, conversation], record.since_us)
+                book.end(who, conversation, record.since_us)
             case Dropped(who=who) | Stopped(who=who):
-                _end_all(windows, who, record.at_us)
+                book.end_all(who, record.at_us)
             case _:
                 pass
-    return windows
+    return book.windows
 
 
 def permitted(records: Iterable[Record]) -> Windows:
     """When each socket may have been subscribed: from its asking until leaving was answered."""
-    windows: Windows = defaultdict(list)
+    book = _Book()
     for record in records:
         match record:
             case Subscribed(who=who, conversation=conversation, outcome="ok" | "unknown"):
-                _begin(windows[who, conversation], record, record.since_us)
+                book.begin(who, conversation, record, record.since_us)
             case Unsubscribed(who=who, conversation=conversation, outcome="ok"):
-                _end(windows[who, conversation], record.at_us)
+                book.end(who, conversation, record.at_us)
             case Dropped(who=who) | Stopped(who=who):
-                _end_all(windows, who, record.at_us)
+                book.end_all(who, record.at_us)
             case _:
                 pass
-    return windows
-
-
-def _begin(windows: list[Window], record: Record, start_us: int) -> None:
-    if not windows or windows[-1].end_us is not None:
-        windows.append(Window(record, start_us))
-
-
-def _end(windows: list[Window], end_us: int) -> None:
-    if windows and windows[-1].end_us is None:
-        windows[-1].end_us = end_us
-
-
-def _end_all(windows: Windows, who: str, end_us: int) -> None:
-    for (whose, _), theirs in windows.items():
-        if whose == who:
-            _end(theirs, end_us)
+    return book.windows

@@ -32,10 +32,12 @@ Route = tuple[int, str, int]
 class Content(Struct, frozen=True):
     """What a message says to the accounting.
 
-    `route` is one object for all messages that share it. `stamp` is None where no publisher of ours
-    wrote the message. `workspace_id` is empty where the server left it out.
+    All copies of it share `provider_id`, and `route` is one object for all messages that share
+    it. `stamp` is None where no publisher of ours wrote the message. `workspace_id` is empty where
+    the server left it out.
     """
 
+    provider_id: str
     route: Route
     workspace_id: str
     stamp: stamps.Stamp | None
@@ -113,9 +115,11 @@ def _read(event: bytes) -> Content | None:
         message = _decode(event[PACKET_TYPES:])[1]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    stamp = stamps.parse(message.provider_id)
+    provider_id = message.provider_id
+    stamp = stamps.parse(provider_id)
     run, stream = (-1, -1) if stamp is None else (stamp.run, stamp.stream)
-    return Content(_route(run, message.conversation_id, stream), message.workspace_id, stamp)
+    route = _route(run, message.conversation_id, stream)
+    return Content(provider_id, route, message.workspace_id, stamp)
 
 
 @lru_cache(_KNOWN)

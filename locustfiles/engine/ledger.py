@@ -55,7 +55,10 @@ class Second(Struct):
 
 
 class Ledger(Struct):
-    """Everything one process saw since it was begun; see `Second` for what has a time."""
+    """Everything one process saw since it was begun; see `Second` for what has a time.
+
+    `history` is the same, record by record and each a line, where that was asked for.
+    """
 
     seconds: dict[int, Second] = field(default_factory=dict)
     connect: Histogram = field(default_factory=Histogram)
@@ -74,6 +77,7 @@ class Ledger(Struct):
     foreign: int = 0
     negative: int = 0
     errors: dict[str, int] = field(default_factory=dict)
+    history: bytes = b""
 
     def second(self, at_us: int) -> Second:
         """The second of the run's clock that holds the moment `at_us`."""
@@ -126,6 +130,7 @@ class Ledger(Struct):
             ours.loop_lag_us = lag
         for text, count in other.errors.items():
             self.errors[text] = self.errors.get(text, 0) + count
+        self.history += other.history
         _add(self.publishing, other.publishing)
         _add(self, other)
 

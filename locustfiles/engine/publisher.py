@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
+from chatengine.history import Entered, Outcome
 from chatengine.webhooks import text_message
 from locustfiles.engine.clock import SECOND_US
 from locustfiles.engine.schedule import Schedule, Stream
@@ -31,13 +32,18 @@ POST_S: Final = 10.0
 
 _MOST_POSTS: Final = 512  # connections at once; beyond it posts queue, which their latency shows
 _STREAM_IDS: Final = 1 << 24
+_WHO: Final = "publisher"
 
 
 class Conversation(Struct, frozen=True):
-    """Where a stream goes: a customer's JID on one of the provider's instances."""
+    """Where a stream goes: a customer's JID on one of the provider's instances.
+
+    `workspace_id` is the instance's, which only a history tells of.
+    """
 
     instance: str
     remote_jid: str
+    workspace_id: str = ""
 
 
 class Plan(Struct, frozen=True):
@@ -153,6 +159,7 @@ class Publisher:
 
     async def _post(self, outgoing: _Outgoing, stamp: Stamp) -> None:
         assert self._session is not None
+        began_us = self._engine.clock.now_us()
         body = text_message(
             instance=outgoing.conversation.instance,
             remote_jid=outgoing.conversation.remote_jid,
@@ -176,6 +183,7 @@ class Publisher:
             status = None
             reason = f"a post to the webhook was not answered: {error!r}"[:200]
         self._note(outgoing, stamp.sequence, status, reason)
+        self._keep(outgoing.conversation, stamp, began_us, status)
 
     def _note(self, outgoing: _Outgoing, sequence: int, status: int | None, reason: str) -> None:
         """Account for the answer to a post; `status` is None where there was none."""
@@ -191,3 +199,28 @@ class Publisher:
             else:
                 ledger.publishing.refused += 1
         outgoing.on_answer(sequence)
+
+    def _keep(
+        self, conversation: Conversation, stamp: Stamp, began_us: int, status: int | None
+    ) -> None:
+        """Keep a post in the run's history."""
+        journal = self._engine.journal
+        if journal is None:
+            return
+        journal.note_action(
+            Entered(
+                at_us=journal.clock.now_us(),
+                began_us=began_us,
+                who=_WHO,
+                message=stamp.provider_id(),
+                conversation=conversation.remote_jid,
+                workspace=conversation.workspace_id,
+                outcome=_outcome(status),
+            )
+        )
+
+
+def _outcome(status: int | None) -> Outcome:
+    if status is None or status >= 500:
+        return "unknown"
+    return "ok" if status < 300 else "refused"

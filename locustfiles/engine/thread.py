@@ -19,6 +19,7 @@ from gevent.threadpool import ThreadPool
 from locustfiles.engine.arrivals import Arrivals
 from locustfiles.engine.clock import SECOND_US, Clock
 from locustfiles.engine.errors import EngineClosed
+from locustfiles.engine.journal import Journal
 from locustfiles.engine.ledger import Ledger, Second
 
 __all__ = ["Engine"]
@@ -42,6 +43,7 @@ class Engine:
         self.clock = Clock()
         self.began_us = self.clock.now_us()  # no message of a run is meant for an earlier moment
         self.arrivals = Arrivals()
+        self.journal: Journal | None = None  # where the run has a history
         self._ledger = Ledger()
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._hub = gevent.get_hub()
@@ -92,6 +94,8 @@ class Engine:
 
         def take() -> Ledger:
             taken, self._ledger = self.ledger, Ledger()
+            if self.journal is not None:
+                taken.history = self.journal.take()
             return taken
 
         return self.call(take)

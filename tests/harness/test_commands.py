@@ -39,6 +39,7 @@ async def test_help_names_every_command_and_exit_code() -> None:
     told = await harness("--help")
     assert told.code == 0
     for word in (
+        "check",
         "demo",
         "fakes",
         "load",

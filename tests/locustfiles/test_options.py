@@ -88,6 +88,14 @@ def test_an_instance_without_a_conversation_is_named() -> None:
         Options.read(HOST, values("--instances a=1,b=2 --conversations 1"))
 
 
+def test_a_history_without_a_folder_is_named() -> None:
+    """A history is kept beside the report, so there has to be one."""
+    with pytest.raises(OptionError, match=r"^--history has no folder to be kept in"):
+        Options.read(HOST, values("--out= --history 1000"))
+    with pytest.raises(OptionError, match=r"^--history is 99 but must be 0 or from 100 to"):
+        Options.read(HOST, values("--history 99"))
+
+
 def test_an_unreadable_certificate_authority_is_named() -> None:
     """A --ca-file that is not there is told when the context is made."""
     options = Options.read("https://127.0.0.1:1", values("--ca-file /nowhere/ca.pem"))

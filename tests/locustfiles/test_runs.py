@@ -9,7 +9,10 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
+from chatengine.history import Received
+from conformance.history import Valid, check_for, judge, read
 from tests.locustfiles.broken_server import Faults, broken_server
 from tests.locustfiles.runs import (
     chatengine,
@@ -74,6 +77,22 @@ async def test_forked_workers_give_the_same_totals(tmp_path: Path) -> None:
         assert (record.generator.workers, record.clock.hosts) == (2, 1)
 
 
+async def test_the_history_of_all_workers_is_one_file(tmp_path: Path) -> None:
+    """What two workers did and received is judged as one: what was lost is lost, all else there."""
+    with broken_server(Faults(lose_every=5)) as server:
+        more = ["--headless", "--processes", "2", "--history", "10000"]
+        ended = await finished(*locust(server.url, tmp_path, *more))
+        record, lost = only_record(ended, tmp_path, "fail"), server.deliveries["lost"]
+        path = only_history(tmp_path)
+        history = read(path)
+        verdicts = dict(judge(history))
+        assert verdicts.pop("lost") == replace(check_for("lost", history), times=lost)
+        assert set(verdicts.values()) == {Valid()}
+        told = sum(isinstance(one, Received) for one in history)
+        assert told == record.deliveries.received == server.deliveries["delivered"]
+        assert f"history {path}" in ended.out
+
+
 async def test_a_master_and_workers_of_its_own_give_the_same_totals(tmp_path: Path) -> None:
     """Started one by one, as on several hosts, they end in step and by themselves."""
     port = str(free_port())
@@ -115,6 +134,12 @@ async def test_a_server_that_breaks_the_protocol_is_told_in_counts(tmp_path: Pat
         assert error.count == 20
         assert "the server broke the WebSocket protocol" in error.message
         assert "opcode" not in ended.err.partition("Error report")[0]
+
+
+def only_history(out: Path) -> Path:
+    """The one history below `out`."""
+    (path,) = out.glob("*/history.jsonl")
+    return path
 
 
 USAGE = {

@@ -15,6 +15,7 @@ from chatengine.history import (
     Actor,
     Began,
     Entered,
+    LeftOut,
     Opened,
     Received,
     Sent,
@@ -23,7 +24,7 @@ from chatengine.history import (
     ShownMessage,
     Subscribed,
 )
-from conformance.history import ANOMALIES, Invalid, Unknown, Valid, check, check_for
+from conformance.history import ANOMALIES, Invalid, Unknown, Valid, check, check_for, judge
 from tests.conformance.history.edits import edited
 from tests.conformance.history.finale import INJECTIONS, Finale, finale
 from tests.conformance.history.oracle import anomalies
@@ -120,6 +121,34 @@ def test_a_history_without_an_observer_is_unknown() -> None:
     assert check([_entered("m1", 1)]) == Unknown(
         "nothing was observed: no client showed anything, no socket was subscribed"
     )
+
+
+def test_what_is_left_out_may_have_been() -> None:
+    """Where records are missing nothing is valid, and only what is there can be wrong."""
+    gap = LeftOut(at_us=9, who="*", why="the rest")
+    received = [
+        Received(at_us=3 + n, who="socket", message="m1", conversation="A") for n in range(2)
+    ]
+    history: list[Record] = [
+        Subscribed(at_us=1, who="socket", conversation="A"),
+        *received,
+        gap,
+    ]
+    verdicts = dict(judge(history))
+    twice = verdicts.pop("duplicated")
+    assert twice == Invalid("duplicated", "socket received m1 twice", tuple(received))
+    assert set(verdicts.values()) == {Unknown("left out is the rest")}
+    assert isinstance(check_for("phantom", history[:-1]), Invalid)
+
+
+def test_all_findings_are_counted() -> None:
+    """The part shows the first of them, and how many there are is told beside it."""
+    subscribed = Subscribed(at_us=1, who="socket", conversation="A")
+    entered = [_entered(f"m{n}", 2 + n) for n in range(3)]
+    fence = Settled(at_us=9, who="*", upto_us=8)
+    verdict = check([subscribed, *entered, fence])
+    assert isinstance(verdict, Invalid)
+    assert (verdict.times, verdict.part) == (3, (subscribed, entered[0], fence))
 
 
 def test_an_anomaly_outweighs_a_doubt() -> None:

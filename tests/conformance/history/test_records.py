@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,6 +88,18 @@ def test_no_garbage_is_more_than_a_sentence(line: bytes) -> None:
     except HistoryError as error:
         wrong = str(error)
     assert wrong.startswith("line 2 of the history is no record") or not line.strip()
+
+
+def test_a_failure_holds_a_history(tmp_path: Path) -> None:
+    """The file of a drawn schedule's failure is read for its history, or named as having none."""
+    path = tmp_path / "failure.json"
+    opened = Opened(at_us=1, who="client", conversation="A")
+    document = msgspec.json.encode({"check": "drawn", "seed": 7, "history": [opened]})
+    path.write_bytes(msgspec.json.format(document))
+    assert list(read(path)) == [opened]
+    path.write_bytes(b'{\n  "seed": 7\n}\n')
+    with pytest.raises(HistoryError, match=r"failure\.json holds no history: Object missing"):
+        read(path)
 
 
 def test_an_empty_history_is_named() -> None:
