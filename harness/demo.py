@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
+from chatengine.history import MOST_RECORDS
 from harness.exits import CouldNotRun
 from harness.load import locust
 from reports.thresholds import PROMISED_OF_FAKES
@@ -41,6 +42,7 @@ class _Plan(NamedTuple):
     workers: int
     out: Path
     run_name: str
+    history: int
 
 
 _AGENTS = click.IntRange(1, 50_000)
@@ -49,6 +51,7 @@ _RATE = click.FloatRange(0.1, 2000)
 _SPAWN_RATE = click.FloatRange(1, 2000)
 _WORKERS = click.IntRange(0, 64)
 _FOLDER = click.Path(path_type=Path)
+_RECORDS = click.IntRange(0, MOST_RECORDS)
 
 
 @click.command(context_settings={"show_default": True})
@@ -59,6 +62,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--workers", default=0, type=_WORKERS, help="Worker processes; 0: one does it all.")
 @click.option("--out", default="out", type=_FOLDER, help="Folder for the reports.")
 @click.option("--run-name", default="", show_default="its moment", help="Name of the run's folder.")
+@click.option("--history", default=0, type=_RECORDS, help="Records to keep of its history.")
 def demo(**options: Any) -> None:
     """Thousands of subscribers on the embedded fakes, and a latency report.
 
@@ -127,6 +131,7 @@ def _locust(
         *("--conversations", str(_CONVERSATIONS_TO_A_WORKSPACE * workspaces)),
         *("--publish-seconds", str(plan.seconds), "--thresholds", PROMISED_OF_FAKES),
         *("--out", str(plan.out), "--run-name", plan.run_name),
+        *("--history", str(plan.history)),
         # Our summary says it all: Locust's own tables go to a file that nobody reads.
         *("--only-summary", "--json-file", str(private / "locust"), "--loglevel", "ERROR"),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,10 +23,9 @@ from harness.check import Progress
 from tests.processes import Ended, run_program
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from chatengine.history import Record
 
+PAGE = (Path(__file__).parents[2] / "docs" / "histories.md").read_text()
 ALL: list[Record] = [
     Began(at_us=0, who="harness", version=VERSION),
     Actor(at_us=1, who="agent", workspace="w-1", kind="socket"),
@@ -118,6 +118,16 @@ async def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> Non
     assert ended.code == 3
     assert "Cannot write" in ended.err
     assert "VALID" in ended.out
+
+
+async def test_the_history_that_the_page_begins_with_is_one(tmp_path: Path) -> None:
+    """The example of docs/histories.md is valid as it stands, and unknown without its fence."""
+    lines = PAGE.partition("```json\n")[2].partition("```")[0].splitlines(keepends=True)
+    path = tmp_path / "history.jsonl"
+    path.write_text("".join(lines))
+    assert (await checked(path)).code == 0
+    path.write_text("".join(line for line in lines if "settled" not in line))
+    assert (await checked(path)).code == 4
 
 
 def test_who_has_to_wait_is_told_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,6 +96,7 @@ async def test_a_demo_passes_and_leaves_its_reports(tmp_path: Path, workers: int
     told = await harness(
         *("demo", "--subscribers", "40", "--seconds", "2", "--rate", "20", "--spawn-rate", "40"),
         *("--workers", str(workers), "--out", str(tmp_path), "--run-name", "small"),
+        *("--history", "10000"),
     )
     kept = record.read(tmp_path / "small" / "run.json")
     assert told.code in (0, 4), told  # 4: a machine so busy that the generator itself was late
@@ -107,6 +108,8 @@ async def test_a_demo_passes_and_leaves_its_reports(tmp_path: Path, workers: int
     assert (tmp_path / "small" / "report.html").stat().st_size > 10_000
     assert (tmp_path / "small" / "junit.xml").exists()
     assert "Traceback" not in told.err
+    judged = await harness("check", str(tmp_path / "small"))
+    assert (judged.code, judged.out.splitlines()[-1]) == (0, "VALID"), judged
 
 
 async def test_a_report_is_shown_again(tmp_path: Path) -> None:
