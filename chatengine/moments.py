@@ -38,14 +38,11 @@ def to_ms(text: object) -> int:
     if not isinstance(text, str):
         raise MomentError("a moment is ISO 8601 text")
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise MomentError(f"no time zone in {text[:40]!r}")
-        since = moment - _EPOCH
+        since = datetime.fromisoformat(text) - _EPOCH
+    except TypeError:  # of a moment with a time zone and one without there is no difference
+        raise MomentError(f"no time zone in {text[:40]!r}") from None
     except OverflowError:
         raise MomentError(f"outside the years 1 to 9999: {text[:40]!r}") from None
-    except MomentError:
-        raise
     except ValueError:
         raise MomentError(f"not an ISO 8601 moment: {text[:40]!r}") from None
     # Not `since // timedelta(milliseconds=1)`, which takes three times as long, 0.2 us.

@@ -8,7 +8,7 @@ from enum import IntEnum
 from functools import reduce
 from typing import Final
 
-__all__ = ["Status", "join"]
+__all__ = ["BY_NAME", "Status", "join"]
 
 
 class Status(IntEnum):
@@ -30,10 +30,10 @@ class Status(IntEnum):
         """The CRM's name, which calls `pending` `sending` (C-MSG-6)."""
         return "sending" if self is Status.PENDING else self.wire
 
-    @classmethod
-    def parse(cls, name: object) -> "Status | None":
+    @staticmethod
+    def parse(name: object) -> "Status | None":
         """Read a wire or CRM name; None for anything unknown, which changes nothing (C-STA-4)."""
-        return _BY_NAME.get(name) if isinstance(name, str) else None
+        return BY_NAME.get(name) if isinstance(name, str) else None
 
     @classmethod
     def from_provider(cls, value: object) -> "Status | None":
@@ -48,7 +48,8 @@ def join(*statuses: Status) -> Status:
     return reduce(max, statuses, Status.PENDING)
 
 
-_BY_NAME: Final = {status.wire: status for status in Status} | {"sending": Status.PENDING}
+BY_NAME: Final = {status.wire: status for status in Status} | {"sending": Status.PENDING}
+"""What `Status.parse` knows, for whoever has read that it is a text."""
 
 _BY_ACKNOWLEDGEMENT: Final[dict[int | str, Status]] = {
     "ERROR": Status.FAILED,

@@ -56,6 +56,7 @@ class Conversations:
         self._workspace_id = workspace_id
         self._number_id = whatsapp_number_id
         self._most = most
+        self._most_known = int(most * _SLACK)
         self._known: dict[str, _Known] = {}
         self._view: tuple[ConversationEntry, ...] | None = ()
         self.changed = False
@@ -63,7 +64,7 @@ class Conversations:
     def learn(self, news: ConversationNews) -> bool:
         """Take in what an event, a row or a list says (C-CNV-1); returns whether it was news."""
         changed = news.id not in self._known
-        known = self._known_as(news.id)
+        known = self._known.get(news.id) or self._begin(news.id)
         for field in _FIELDS:
             changed |= known.tell(field, news.updated_ms, getattr(news, field))
         if news.last is not None:
@@ -80,11 +81,13 @@ class Conversations:
 
         Returns whether it was news, or the number was that it names.
         """
-        known = self._known_as(message.conversation_id)
-        last, created_ms = known.last, message.created_ms
-        changed = known.tell("whatsapp_number_id", created_ms, whatsapp_number_id)
+        conversation_id, created_ms = message.conversation_id, message.created_ms
+        known = self._known.get(conversation_id) or self._begin(conversation_id)
+        last, changed = known.last, False
+        if whatsapp_number_id is not None:
+            changed = known.tell("whatsapp_number_id", created_ms, whatsapp_number_id)
         if last is None or created_ms >= last[0]:
-            shown = preview(message.type, message.body)
+            shown = message.body or preview(message.type, "")
             changed |= self._see(known, created_ms, message.id, shown)
         if changed:
             self._change(known)
@@ -101,10 +104,9 @@ class Conversations:
             )
         return self._view
 
-    def _known_as(self, conversation_id: str) -> _Known:
-        known = self._known.get(conversation_id)
-        if known is None:
-            known = self._known[conversation_id] = _Known(conversation_id)
+    def _begin(self, conversation_id: str) -> _Known:
+        """Know a conversation from now on."""
+        known = self._known[conversation_id] = _Known(conversation_id)
         return known
 
     def _see(self, known: _Known, created_ms: int, message_id: str, shown: str) -> bool:
@@ -122,7 +124,7 @@ class Conversations:
         known.entry = None
         self._view = None
         self.changed = True
-        if len(self._known) > self._most * _SLACK:
+        if len(self._known) > self._most_known:
             kept = sorted(self._known.values(), key=_order)[: self._most]
             self._known = {known.id: known for known in kept}
 

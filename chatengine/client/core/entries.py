@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chatengine.client.core.shapes import Message, Origin
+from chatengine.client.core.shapes import Message
 from chatengine.status import Status
 
 __all__ = ["ClientName", "Entry", "Name", "merged", "stays"]
@@ -30,6 +30,7 @@ _FILLED: Final = (
 """What one source may know and a better one not."""
 
 _filled: Final = attrgetter(*_FILLED)
+_origin: Final = attrgetter("origin")
 
 
 # gc=False: no entry leads back to itself, and there are many.
@@ -56,40 +57,54 @@ class Entry(Struct, eq=False, gc=False):
     def go_by(self, names: tuple[Name, ...]) -> None:
         """Add names."""
         self.names += names
-        self.clients += tuple(name for name in names if isinstance(name, tuple))
+        for name in names:
+            if isinstance(name, tuple):
+                self.clients += (name,)
 
     def take(self, copy: Message) -> bool:
         """Keep a copy if it is the best of its origin; returns whether anything is new."""
-        risen = copy.status > self.status
+        copies, risen = self.copies, copy.status > self.status
         if risen:
             self.status = copy.status
-        for known in self.copies:
+        for known in copies:
             if known.origin is copy.origin:
                 if copy == known or _version(copy) <= _version(known):
                     return risen
-                self.copies = tuple(copy if each is known else each for each in self.copies)
+                self.copies = tuple([copy if each is known else each for each in copies])
                 return True
-        self.copies += (copy,)
-        if len(self.copies) > 1:
-            self.copies = tuple(sorted(self.copies, key=_origin, reverse=True))
+        # Most have one copy; to sort it would take as long as all of the above.
+        both = (*copies, copy)
+        self.copies = tuple(sorted(both, key=_origin, reverse=True)) if copies else both
         return True
 
 
 def merged(entry: Entry, status: Status, reason: tuple[int, str] | None) -> Message:
     """The best copy, with what only lesser ones know, and the status of all."""
     best, *lesser = entry.copies
-    values = _filled(best)
-    for copy in lesser:
-        both = zip(values, _filled(copy), strict=True)
-        values = tuple(theirs if mine is None else mine for mine, theirs in both)
-    known = dict(zip(_FILLED, values, strict=True))
-    if known["client_id"] is None:
-        known["client_id"] = min((name for _, name in entry.clients + entry.claims), default=None)
+    external_id, client_id, media_url, reply_to_id, user_id, error = _filled(best)
+    for copy in lesser:  # field by field, not in a loop over them, which takes four times as long
+        external_id = external_id or copy.external_id
+        client_id = client_id or copy.client_id
+        media_url = media_url or copy.media_url
+        reply_to_id = reply_to_id or copy.reply_to_id
+        user_id = user_id or copy.sent_by_user_id
+        error = error or copy.error_message
+    if client_id is None and (entry.clients or entry.claims):
+        client_id = min(name for _, name in entry.clients + entry.claims)
     if status is not _FAILED:
-        known["error_message"] = None
-    elif known["error_message"] is None and reason is not None:
-        known["error_message"] = reason[1]
-    return replace(best, status=status, **known)
+        error = None
+    elif error is None and reason is not None:
+        error = reason[1]
+    return replace(
+        best,
+        status=status,
+        external_id=external_id,
+        client_id=client_id,
+        media_url=media_url,
+        reply_to_id=reply_to_id,
+        sent_by_user_id=user_id,
+        error_message=error,
+    )
 
 
 def stays(old: Message, new: Message) -> bool:
@@ -101,10 +116,6 @@ def stays(old: Message, new: Message) -> bool:
         and old.body == new.body
         and old.origin is new.origin
     )
-
-
-def _origin(copy: Message) -> Origin:
-    return copy.origin
 
 
 def _version(copy: Message) -> tuple[Any, ...]:

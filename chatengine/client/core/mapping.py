@@ -16,7 +16,7 @@ from msgspec import Struct
 from chatengine.client.core.reading import Id, MaybeId, Wire, check_ids, moment, read, text
 from chatengine.client.core.shapes import Message, Origin
 from chatengine.payloads import LONGEST_ID
-from chatengine.status import Status
+from chatengine.status import BY_NAME, Status
 
 __all__ = [
     "ConversationNews",
@@ -134,11 +134,11 @@ def message_from_payload(payload: object, workspace_id: str, user_id: str) -> Me
     """Map the contract's Message, pushed or from HTTP; raises `Malformed`."""
     wire = read(_MessagePayload, payload)
     metadata, updated_at = wire.metadata or _NO_METADATA, wire.updated_at
-    client, provider = metadata.client_message_id, metadata.provider_message_id
-    sender, reply_to = wire.sender_id or None, wire.reply_to_message_id
+    client, provider = metadata.client_message_id or "", metadata.provider_message_id or ""
+    sender, reply_to = wire.sender_id or "", wire.reply_to_message_id or ""
     check_ids(f"{wire.id}{wire.conversation_id}{sender}{client}{provider}{reply_to}")
     created_ms = moment(wire.created_at)
-    is_outgoing = sender is not None and (sender == user_id or not is_customer(sender))
+    is_outgoing = sender != "" and (sender == user_id or not is_customer(sender))
     return Message(
         id=wire.id,
         conversation_id=wire.conversation_id,
@@ -146,7 +146,7 @@ def message_from_payload(payload: object, workspace_id: str, user_id: str) -> Me
         body=text(wire.content) or "",
         type="document" if wire.type == "file" else wire.type,
         is_outgoing=is_outgoing,
-        status=Status.parse(wire.status) or _PENDING,
+        status=BY_NAME.get(wire.status or "", _PENDING),
         created_ms=created_ms,
         updated_ms=created_ms if updated_at in (None, wire.created_at) else moment(updated_at),
         origin=_CHATENGINE,
@@ -161,10 +161,10 @@ def message_from_payload(payload: object, workspace_id: str, user_id: str) -> Me
 def message_from_row(record: object, workspace_id: str) -> tuple[Message, str | None]:
     """Map a row of `messages`, with it the WhatsApp number it names; raises `Malformed`."""
     row = read(_MessageRow, record)
-    client, user, number = row.client_message_id, row.sent_by_user_id, row.whatsapp_number_id
-    check_ids(
-        f"{row.id}{row.conversation_id}{row.external_id}{client}{user}{row.reply_to_id}{number}"
-    )
+    provider, client = row.external_id or "", row.client_message_id or ""
+    user, number = row.sent_by_user_id or "", row.whatsapp_number_id or ""
+    reply_to = row.reply_to_id or ""
+    check_ids(f"{row.id}{row.conversation_id}{provider}{client}{user}{number}{reply_to}")
     created_ms = moment(row.created_at)
     message = Message(
         id=row.id,
@@ -173,16 +173,16 @@ def message_from_row(record: object, workspace_id: str) -> tuple[Message, str | 
         body=text(row.body) or "",
         type="document" if row.type == "file" else row.type,
         is_outgoing=bool(user) if row.is_outgoing is None else row.is_outgoing,
-        status=Status.parse(row.status) or _PENDING,
+        status=BY_NAME.get(row.status or "", _PENDING),
         created_ms=created_ms,
         updated_ms=created_ms if row.updated_at is None else moment(row.updated_at),
         origin=_SUPABASE,
-        external_id=_provider_id(row.external_id, row.id),
+        external_id=_provider_id(provider, row.id),
         client_id=client or None,
-        media_url=text(row.media_url) or None,
-        reply_to_id=row.reply_to_id or None,
+        media_url=text(row.media_url) if row.media_url else None,
+        reply_to_id=reply_to or None,
         sent_by_user_id=user or None,
-        error_message=text(row.error_message) or None,
+        error_message=text(row.error_message) if row.error_message else None,
     )
     return message, number or None
 
@@ -244,7 +244,7 @@ def provider_name(name: str) -> str:
     return name.removeprefix("evo-") or name
 
 
-def _provider_id(told: str | None, message_id: str) -> str | None:
+def _provider_id(told: str, message_id: str) -> str | None:
     if told:
         return provider_name(told)
     name = provider_name(message_id)

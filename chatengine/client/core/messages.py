@@ -73,15 +73,18 @@ class Messages:
 
         Returns False where it is known that there was nothing new in it.
         """
-        if copy.conversation_id not in self.timelines:
+        timeline = self.timelines.get(copy.conversation_id)
+        if timeline is None:
             return True
         entry, grown = self._identify(copy)
-        if entry in self._early:
-            del self._early[entry]
-        new = entry.take(copy) or grown
-        if new:
-            self._refresh(entry)
-        return new
+        if self._early:
+            self._early.pop(entry, None)
+        if not entry.take(copy) and not grown:
+            return False
+        self._refresh(entry)
+        while timeline.weight > self._bounds.messages:
+            self._forget(timeline.oldest)
+        return True
 
     def raise_status(self, name: str, status: Status) -> bool:
         """Take in a status under an id or provider id, now or when its message comes.
@@ -161,17 +164,19 @@ class Messages:
 
     def _entry(self, names: tuple[Name, ...]) -> tuple[Entry, bool]:
         """The one entry under all of the names, and whether an entry has grown into it."""
-        known = dict.fromkeys(self._names[name] for name in names if name in self._names)
-        new = tuple(name for name in names if name not in self._names)
-        if sum(len(each.names) for each in known) + len(new) > _MOST_NAMES:
-            raise Malformed(f"a message of more than {_MOST_NAMES} names")
+        known = dict.fromkeys(filter(None, map(self._names.get, names)))
+        new = tuple([name for name in names if name not in self._names])
         entry, *others = known or (Entry(()),)
+        if not new and not others:
+            return entry, False
+        if sum([len(each.names) for each in known], len(new)) > _MOST_NAMES:
+            raise Malformed(f"a message of more than {_MOST_NAMES} names")
         for other in others:
             self._unite(entry, other)
         for name in new:
             self._names[name] = entry
         entry.go_by(new)
-        return entry, bool(known and (others or new))
+        return entry, bool(known)
 
     def _unite(self, entry: Entry, other: Entry) -> None:
         """Make one of two that were found to be the same message."""
@@ -204,8 +209,7 @@ class Messages:
 
     def _refresh(self, entry: Entry) -> None:
         """Show an entry as it is now, and those to whom it matters."""
-        shown = self._render(entry)
-        self._show(entry, shown)
+        self._show(entry, self._render(entry))
         if entry.claims or entry.clients:
             for client in entry.claims:
                 if client in self._names:
@@ -214,18 +218,15 @@ class Messages:
             for client in entry.clients:
                 for claimer in self._claimers.get(client, ()):
                     self._show(claimer, self._render(claimer))
-        if shown is not None:
-            timeline = self.timelines[shown.conversation_id]
-            while timeline.weight > self._bounds.messages:
-                self._forget(timeline.oldest)
 
     def _render(self, entry: Entry) -> Message | None:
         """What the user sees of an entry, None for nothing."""
-        copies = entry.copies
-        if not copies or copies[0].conversation_id not in self.timelines:
+        copies, status, reason = entry.copies, entry.status, entry.reason
+        if not copies:
             return None
-        status, reason = entry.status, entry.reason
         best = copies[0]
+        if best.conversation_id not in self.timelines:
+            return None
         if entry.claims or entry.clients:
             if self._is_claimed(entry):
                 return None
@@ -256,20 +257,19 @@ class Messages:
     def _show(self, entry: Entry, new: Message | None) -> None:
         """Let an entry's timeline show `new` from now on."""
         old = entry.shown
-        if new == old:
+        if new is old or new == old:
             return
         entry.shown = new
         self.revision += 1
-        if new is not None and old is not None and stays(old, new):
-            self.timelines[new.conversation_id].stale()
-            self.changed.add(new.conversation_id)
-            return
         if old is not None:
-            self.timelines[old.conversation_id].remove(old)
             self.changed.add(old.conversation_id)
+            if new is not None and stays(old, new):
+                self.timelines[old.conversation_id].stale()
+                return
+            self.timelines[old.conversation_id].remove(old)
         if new is not None:
-            self.timelines[new.conversation_id].add(entry, new)
             self.changed.add(new.conversation_id)
+            self.timelines[new.conversation_id].add(entry, new)
 
     def _forget(self, entry: Entry) -> None:
         """Give an entry up, with the send that only it stands for, and what only it stood for."""

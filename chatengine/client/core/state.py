@@ -39,7 +39,7 @@ from chatengine.client.core.shapes import (
     Way,
 )
 from chatengine.client.core.typing import Typing
-from chatengine.status import Status
+from chatengine.status import BY_NAME, Status
 
 __all__ = ["CrmState"]
 
@@ -314,7 +314,7 @@ class CrmState:
 
     def _status(self, payload: object, now_ms: int) -> bool:
         notice = read_status(payload)
-        status = Status.parse(notice.status)
+        status = BY_NAME.get(notice.status)
         return status is None or self._messages.raise_status(notice.message_id, status)
 
     def _conversation(self, payload: object, now_ms: int) -> bool:
