@@ -58,7 +58,8 @@ async def _connect(options: Options, now: float) -> None:
         raise PreflightError(f"{_first_upper(str(refusal))}; {advice}") from None
     except ConnectFailed as failure:
         raise PreflightError(
-            f"{_first_upper(str(failure))}; is a ChatEngine running at {public_url(options.host)}?"
+            f"{_first_upper(str(failure))}; is a ChatEngine running at {public_url(options.host)}, "
+            f"with Socket.IO at {options.socket_path} (--socket-path)?"
         ) from None
     await connection.close()
 
