@@ -74,22 +74,30 @@ class RawPolling(Wire):
     ) -> tuple[int, str]:
         """Make one request of the session; returns status and body (status 0: none came).
 
-        `query` overrides the parameters; an empty one is left out.
+        `query` overrides the parameters; an empty one is left out. Without an answer to the end of
+        the check raises `Nonconforming`; where a deadline is given, `TimeoutError`.
         """
         parameters = {"EIO": "4", "transport": "polling", "sid": self.sid} | dict(query or {})
         body = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-        async with asyncio.timeout((deadline or self.deadline).left_s):
-            try:
-                async with self._http.request(
+        try:
+            async with (
+                asyncio.timeout((deadline or self.deadline).left_s),
+                self._http.request(
                     method,
                     self._url,
                     params={name: value for name, value in parameters.items() if value},
                     data=body,
                     headers=_HEADERS,
-                ) as response:
-                    return response.status, await response.text(errors="replace")
-            except ClientError:
-                return 0, ""
+                ) as response,
+            ):
+                return response.status, await response.text(errors="replace")
+        except ClientError:
+            return 0, ""
+        except TimeoutError:
+            if deadline is not None:
+                raise
+        seen = f"nothing within {self.deadline.within_s:g} s"
+        raise self.trace.broken(expected=f"an answer to a {method} of the session", seen=seen)
 
     async def send(self, *packets: str | bytes) -> None:
         """POST packets as one payload, binary ones in base64."""

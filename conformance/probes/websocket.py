@@ -66,7 +66,10 @@ class RawWebSocket(Wire):
 
         Raises `HandshakeRefused` for any answer but 101.
         """
-        socket = await cls._connected(url, trace, deadline)
+        try:
+            socket = await cls._connected(url, trace, deadline)
+        except TimeoutError:
+            raise trace.broken(expected="a connection", seen=_nothing(deadline)) from None
         try:
             await socket._upgrade(url, sid, query or {})
             if greeted and sid is None:
@@ -90,12 +93,17 @@ class RawWebSocket(Wire):
         if sid is not None:
             parameters["sid"] = sid
         path = f"{address.path.rstrip('/')}{SOCKET_PATH}/?{urlencode(parameters)}"
-        async with asyncio.timeout(self.deadline.left_s):
-            self._writer.write(_request(path, address))
-            status = await _status(self._reader)
-            if status != HTTPStatus.SWITCHING_PROTOCOLS:
-                body = await self._reader.read(_CHUNK)
-                raise HandshakeRefused(status, body.decode(errors="replace"))
+        try:
+            async with asyncio.timeout(self.deadline.left_s):
+                self._writer.write(_request(path, address))
+                status = await _status(self._reader)
+                if status != HTTPStatus.SWITCHING_PROTOCOLS:
+                    body = await self._reader.read(_CHUNK)
+                    raise HandshakeRefused(status, body.decode(errors="replace"))
+        except TimeoutError:
+            raise self.trace.broken(
+                expected="an answer to the upgrade", seen=_nothing(self.deadline)
+            ) from None
 
     async def _shake_hands(self) -> None:
         opening = await self.receive()
@@ -198,6 +206,10 @@ class RawWebSocket(Wire):
     async def close(self) -> None:
         """Drop the connection."""
         self._writer.transport.abort()
+
+
+def _nothing(deadline: Deadline) -> str:
+    return f"nothing within {deadline.within_s:g} s"
 
 
 def _request(path: str, address: URL) -> bytes:

@@ -12,6 +12,7 @@ from chatengine.packets.engineio import PacketType as EnginePacketType
 from chatengine.packets.engineio import decode as decode_engine
 from chatengine.packets.socketio import Decoder, Packet, PacketType
 from conformance.deadlines import Deadline
+from conformance.outcomes import Nonconforming
 from conformance.probes.trace import Trace
 
 __all__ = ["Handshake", "HandshakeRefused", "TransportName", "Wire"]
@@ -22,16 +23,19 @@ Handshake = dict[str, Any]
 _QUOTED: Final = 200
 
 
-class HandshakeRefused(Exception):
-    """No session: the HTTP status that a server answered a handshake with, and its body."""
+class HandshakeRefused(Nonconforming):
+    """No session: the HTTP status that a server answered a handshake with, and its body.
+
+    A check that does not expect it has found a server that lets nobody in.
+    """
 
     def __init__(self, status: int, body: str) -> None:
-        super().__init__(status, body)
+        super().__init__(expected="a session", seen=f"status {status}: {body[:_QUOTED]}")
         self.status = status
         self.body = body
 
     def __str__(self) -> str:
-        return f"status {self.status}: {self.body[:_QUOTED]}"
+        return self.seen
 
 
 class Wire(abc.ABC):

@@ -6,8 +6,8 @@ import itertools
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
 
 from aiohttp import ClientSession, FormData
@@ -15,7 +15,7 @@ from yarl import URL
 
 from chatengine import events
 from chatengine.moments import from_ms
-from conformance.deadlines import Deadline
+from conformance.deadlines import Deadline, until
 from conformance.outcomes import CouldNotRun, NotApplicable
 from conformance.probes.agent import Agent, Where
 from conformance.probes.http import Answer, Http
@@ -32,11 +32,17 @@ from conformance.targets.servers import Servers, numbers_of
 from fakes.control import ControlClient
 from fakes.network import Address, ProxySettings, RunningProxy, running_proxy
 
-__all__ = ["CHECK_S", "Chat", "moment", "open_chat"]
+__all__ = ["CHECK_S", "Chat", "holds", "moment", "open_chat"]
 
 CHECK_S: Final = 15.0
 """For all that a check waits for. Nothing is judged by it but that a thing happens at all: what a
 healthy server does in milliseconds may take seconds on a machine that is busy, or far away."""
+
+_LAST_LOOK_S: Final = 2.0
+"""As `AT_ONCE_S` of the sessions: a busy machine's second, twice."""
+
+Fits = Callable[[list[dict[str, Any]]], bool]
+"""Whether messages are those that are waited for."""
 
 _NAMES: Final = ("Ana", "Bia", "Caio", "Davi", "Elis", "Fábio", "Gil", "Heitor", "Iara", "João")
 
@@ -70,6 +76,11 @@ class Chat:
         self._control = control
         self._stack = stack
         self._names = itertools.cycle(_NAMES)
+
+    @property
+    def patience(self) -> Deadline:
+        """What is left for waiting, if time is to be left for a last look, and to tell of it."""
+        return Deadline(max(0.0, self.deadline.left_s - _LAST_LOOK_S))
 
     # names
 
@@ -217,6 +228,19 @@ class Chat:
         messages: list[dict[str, Any]] = found
         return messages
 
+    async def history_when(self, conversation: str, fits: Fits) -> list[dict[str, Any]]:
+        """The messages of a conversation as soon as they fit, or as they are in the end.
+
+        A server may answer a webhook before it has handled it: a first look may be too early.
+        """
+
+        async def look() -> bool:
+            return fits(await self.history(conversation))
+
+        with suppress(TimeoutError):
+            await until(look, self.patience, pause_s=0.05)
+        return await self.history(conversation)
+
     async def sends(
         self, agent: Agent, conversation: str, text: str, *, client_id: str | None = None
     ) -> str:
@@ -283,6 +307,12 @@ class Chat:
             copies == 1, expected=f"one `message` {entered.id} at {agent.name}", seen=copies
         )
         return message
+
+
+def holds(ids: Iterable[str]) -> Fits:
+    """Look for messages of these ids, whatever else is there, and in whichever order."""
+    wanted = set(ids)
+    return lambda found: wanted <= {each.get("id") for each in found}
 
 
 def moment() -> str:

@@ -150,6 +150,8 @@ async def test_aliases_name_the_user(chat: Chat, user: str) -> None:
     other = await chat.agent(subscribed_to=conversation)
     name = chat.name("agent")
     wire = await chat.joined(claims={"sub": None, user: name})
+    await wire.emit(events.SUBSCRIBE, conversation, ack=1)  # relayed to the *other* subscribers
+    await wire.accepted(1)
     await wire.emit(events.TYPING, {"conversationId": conversation, "isTyping": True})
     await other.gets(events.TYPING, conversationId=conversation, userId=name)
 

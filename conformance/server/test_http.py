@@ -10,7 +10,7 @@ from conformance.checks import shows
 from conformance.outcomes import NotApplicable
 from conformance.probes.http import Answer
 from conformance.probes.tokens import claims_of, signed
-from conformance.server.chat import Chat
+from conformance.server.chat import Chat, holds
 from conformance.server.shapes import CONVERSATION, MESSAGE, require_shape, require_values
 
 CALLS: Final = (
@@ -36,9 +36,15 @@ async def test_health(chat: Chat) -> None:
 async def test_conversations(chat: Chat) -> None:
     """`GET /api/chat/conversations` lists this workspace's, in the contract's shape."""
     mine = [await chat.webhook.writes(chat.conversation()) for _ in range(2)]
+    for entered in mine:
+        await chat.history_when(entered.conversation, holds([entered.id]))
     found = await chat.http.ask("GET", "/api/chat/conversations", 200, token=chat.token())
-    chat.trace.require(isinstance(found, list), expected="a list", seen=found)
-    by_id: dict[Any, dict[str, Any]] = {each["id"]: each for each in found}
+    chat.trace.require(
+        isinstance(found, list) and all(isinstance(each, dict) for each in found),
+        expected="a list of conversations",
+        seen=found,
+    )
+    by_id: dict[Any, dict[str, Any]] = {each.get("id"): each for each in found}
     for entered in mine:
         conversation = by_id.get(entered.conversation)
         require_shape(chat.trace, conversation, CONVERSATION, f"{entered.conversation}")
@@ -59,10 +65,10 @@ async def test_messages(chat: Chat) -> None:
         await chat.webhook.writes(conversation, second=now - 60 + offset)
         for offset in (30, 10, 20, 40, 0)
     ]
-    found = await chat.history(conversation)
+    wanted = [each.id for each in sorted(entered, key=lambda each: each.second)]
+    found = await chat.history_when(conversation, holds(wanted))
     for message in found:
         require_shape(chat.trace, message, MESSAGE, "a message")
-    wanted = [each.id for each in sorted(entered, key=lambda each: each.second)]
     lists(chat, found, wanted)
 
 
@@ -71,6 +77,7 @@ async def test_limits(chat: Chat) -> None:
     """With `since` the first `limit` are answered, without it the last; unless given, 100."""
     conversation = chat.conversation()
     many = await enter(chat, conversation, USUAL_LIMIT + 5)
+    await chat.history_when(conversation, holds(many))
     path, token = "/api/chat/messages", chat.token()
 
     async def ask(**params: str) -> list[dict[str, Any]]:
@@ -92,7 +99,8 @@ async def test_the_largest_limit(chat: Chat) -> None:
     """No answer holds more than 500 messages, whatever is asked for."""
     conversation = chat.conversation()
     many = await enter(chat, conversation, LARGEST_LIMIT + 5)
-    lists(chat, await chat.history(conversation, limit=str(LARGEST_LIMIT)), many[-LARGEST_LIMIT:])
+    most = many[-LARGEST_LIMIT:]
+    lists(chat, await chat.history_when(conversation, lambda found: ids_of(found) == most), most)
     params = {"conversationId": conversation, "limit": "100000"}
     answer = await chat.http.call("GET", "/api/chat/messages", token=chat.token(), params=params)
     chat.trace.require(
@@ -112,6 +120,7 @@ async def test_an_unknown_conversation_is_empty(chat: Chat) -> None:
 async def test_context(chat: Chat) -> None:
     """`GET /api/chat/messages/{id}/context` is 200 `{message, conversation, workspace_id}`."""
     entered = await chat.webhook.writes(chat.conversation())
+    await chat.history_when(entered.conversation, holds([entered.id]))
     path = f"/api/chat/messages/{entered.id}/context"
     told = await chat.http.ask("GET", path, 200, token=chat.token())
     chat.trace.require(isinstance(told, dict), expected="an object", seen=told)
@@ -233,8 +242,12 @@ async def enter(chat: Chat, conversation: str, count: int) -> list[str]:
 
 def lists(chat: Chat, found: list[dict[str, Any]], wanted: list[str]) -> None:
     """Check which messages were answered, in which order."""
-    ids = [each.get("id") for each in found]
-    chat.trace.require(ids == wanted, expected=wanted, seen=ids)
+    chat.trace.require(ids_of(found) == wanted, expected=wanted, seen=ids_of(found))
+
+
+def ids_of(messages: list[dict[str, Any]]) -> list[Any]:
+    """The ids of messages, in their order."""
+    return [each.get("id") for each in messages]
 
 
 def lets_in(answer: Answer, origin: str) -> bool:

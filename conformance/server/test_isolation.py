@@ -1,13 +1,24 @@
 """S-ISO: nothing crosses from one workspace to another."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from chatengine import events
 from conformance.checks import shows
-from conformance.probes.agent import Agent
+from conformance.probes.agent import Agent, Event
 from conformance.probes.wire import TransportName
-from conformance.server.chat import Chat
+from conformance.server.chat import Chat, holds
+
+TOLD: Final = (
+    events.MESSAGE,
+    events.MESSAGE_STATUS,
+    events.CONVERSATION,
+    events.TYPING,
+    events.MESSAGE_SENT,
+    events.MARKED_AS_READ,
+    events.CONNECTION_UPDATE,
+)
+"""What a server tells of a conversation, or of a number (section 2)."""
 
 
 def guesses(workspace: str, conversation: str) -> list[str]:
@@ -38,7 +49,7 @@ async def test_no_event_reaches_another_workspace(chat: Chat, transport: Transpo
     await insider.emit(events.MARK_AS_READ, {"type": events.MARK_AS_READ} | at(conversation))
     await chat.fence(insider, conversation)
     await chat.fence(stranger, its_own)
-    hears_nothing_of(chat, stranger, conversation, entered.key_id)
+    hears_nothing_of(chat, stranger, conversation, entered.key_id, entered.text)
 
 
 @shows("S-ISO-1")
@@ -105,6 +116,7 @@ async def test_no_http_answer_tells_of_another_workspace(chat: Chat) -> None:
         ("/api/chat/messages", {"conversationId": conversation, "since": "2020-01-01T00:00:00Z"}),
         (context, {}),
     ]
+    await chat.history_when(conversation, holds([entered.id]))
     for path, params in calls:
         told = await chat.http.ask("GET", path, 200, token=chat.token(), params=params)
         shown = secret if path != "/api/chat/conversations" else conversation
@@ -125,6 +137,7 @@ async def test_a_workspace_named_in_the_call_opens_nothing(chat: Chat) -> None:
     """It is the token that says whose messages are answered, whatever the call asks for."""
     conversation, secret = chat.conversation(), chat.name("secret")
     entered = await chat.webhook.writes(conversation, secret)
+    await chat.history_when(conversation, holds([entered.id]))
     token = chat.token(number=chat.elsewhere)
     for name in ("workspaceId", "workspace_id", "workspace"):
         params = {"conversationId": conversation, name: chat.here.workspace_id}
@@ -142,14 +155,24 @@ def at(conversation: str) -> dict[str, Any]:
     return {"conversationId": conversation, "timestamp": "2026-01-01T00:00:00.000Z"}
 
 
-def hears_nothing_of(chat: Chat, stranger: Agent, *names: str) -> None:
-    """Check that nothing that an agent received holds one of these names.
+def hears_nothing_of(chat: Chat, stranger: Agent, conversation: str, *secrets: str) -> None:
+    """Check that nothing that an agent received tells of a conversation of another workspace.
 
-    What it received of itself, an `error` about what it subscribed to, is its own affair.
+    What it received of itself is its own affair: an `error` about what it subscribed to, an event
+    that the contract does not know, or one of its own workspace. They may name the conversation,
+    for the agent named it first, but nothing that was secret.
     """
-    heard = [
-        event
-        for event in stranger.received
-        if event.name != events.ERROR and any(name in json.dumps(event.payload) for name in names)
-    ]
-    chat.trace.require(not heard, expected=f"nothing of {names} at {stranger.name}", seen=heard)
+
+    def tells(event: Event) -> bool:
+        text = json.dumps(event.payload)
+        if any(json.dumps(secret)[1:-1] in text for secret in secrets):
+            return True
+        its_own = isinstance(event.payload, dict) and (
+            event.payload.get("workspaceId") == stranger.workspace_id
+        )
+        return event.name in TOLD and not its_own and conversation in text
+
+    heard = [event for event in stranger.received if tells(event)]
+    chat.trace.require(
+        not heard, expected=f"nothing of {conversation} at {stranger.name}", seen=heard
+    )

@@ -228,7 +228,9 @@ async def test_a_late_repetition_changes_nothing(chat: Chat) -> None:
     first = await chat.webhook.writes(conversation)
     second = await chat.webhook.writes(conversation)
     await chat.webhook.acknowledges(first, "READ")
-    before = await chat.history(conversation)
+    before = await chat.history_when(
+        conversation, lambda found: [each.get("status") for each in found] == ["read", "delivered"]
+    )
     await chat.webhook.accepted(first.body)
     await chat.one(agent, first)
     after = [

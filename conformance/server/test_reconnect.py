@@ -10,7 +10,7 @@ from chatengine.moments import from_ms, to_ms
 from conformance.checks import shows
 from conformance.outcomes import NotApplicable
 from conformance.probes.wire import TransportName
-from conformance.server.chat import Chat
+from conformance.server.chat import Chat, holds
 from conformance.server.shapes import MESSAGE, require_shape
 from conformance.targets.server import ServerCommand
 
@@ -79,6 +79,7 @@ async def test_a_gap_is_closed(chat: Chat) -> None:
     known = await agent.gets(events.MESSAGE, id=entered.id)
     await agent.leave()
     missed = [await chat.webhook.writes(conversation) for _ in range(5)]
+    await chat.history_when(conversation, holds(each.id for each in missed))
     found = await chat.history(conversation, since=known["createdAt"])
     for message in found:
         require_shape(chat.trace, message, MESSAGE, "a message of the history")
@@ -90,7 +91,7 @@ async def test_since_is_a_moment(chat: Chat) -> None:
     """Those at the moment and after it are served, those before it are not, oldest first."""
     conversation, now = chat.conversation(), int(time.time())
     entered = [await chat.webhook.writes(conversation, second=now - 100 + n) for n in range(10)]
-    everything = await chat.history(conversation)
+    everything = await chat.history_when(conversation, holds(each.id for each in entered))
     serves(chat, everything, [each.id for each in entered])
     moment = str(everything[4]["createdAt"])
     serves(chat, await chat.history(conversation, since=moment), [e.id for e in entered[4:]])
@@ -106,9 +107,10 @@ async def test_what_was_written_before_and_delivered_in_the_gap(chat: Chat) -> N
     first = await chat.webhook.writes(conversation, second=now - 50)
     last = await chat.webhook.writes(conversation, second=now - 10)
     late = await chat.webhook.writes(conversation, second=now - 30)
+    everything = await chat.history_when(conversation, holds([first.id, last.id, late.id]))
+    serves(chat, everything, [first.id, late.id, last.id])
     found = await chat.history(conversation, since=from_ms((now - 40) * 1000))
     serves(chat, found, [late.id, last.id])
-    serves(chat, await chat.history(conversation), [first.id, late.id, last.id])
 
 
 @shows("S-REC-2")
@@ -116,10 +118,14 @@ async def test_statuses_of_the_gap(chat: Chat) -> None:
     """The history has the statuses of now, also of what was acknowledged in the gap."""
     conversation = chat.conversation()
     entered = await chat.webhook.writes(conversation)
-    since = (await chat.history(conversation))[0]["createdAt"]
+    before = await chat.history_when(conversation, holds([entered.id]))
+    serves(chat, before, [entered.id])
     await chat.webhook.acknowledges(entered, "READ")
-    (found,) = await chat.history(conversation, since=since)
-    chat.trace.require(found["status"] == "read", expected="read", seen=found)
+    await chat.history_when(conversation, lambda found: found[0].get("status") == "read")
+    found = await chat.history(conversation, since=before[0]["createdAt"])
+    told = [(each.get("id"), each.get("status")) for each in found]
+    wanted = [(entered.id, "read")]
+    chat.trace.require(told == wanted, expected=wanted, seen=told)
 
 
 def serves(chat: Chat, found: list[dict[str, Any]], wanted: list[str]) -> None:

@@ -235,7 +235,7 @@ async def ends_as_failed(chat: Chat, agent: Agent, conversation: str, text: str)
         return any(each.get("status") == "failed" for each in [*found, *told])
 
     try:
-        await until(look, chat.deadline)
+        await until(look, chat.patience)
     except TimeoutError:
         seen = await of_text(chat, conversation, text)
         raise chat.trace.broken(expected="the message as `failed`", seen=seen) from None

@@ -39,7 +39,7 @@ async def test_subscribing_without_an_acknowledgement(chat: Chat, transport: Tra
         return bool(agent.got(events.MESSAGE, conversationId=conversation))
 
     try:
-        await until(arrives, chat.deadline, pause_s=0.05)
+        await until(arrives, chat.patience, pause_s=0.05)
     except TimeoutError:
         raise chat.trace.broken(expected="its messages", seen="none of them") from None
 
