@@ -32,7 +32,7 @@ _KEPT_FORMATS: Final = frozenset("\u200c")
 _UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
 _FLAG_A: Final = 0x1F1E6
 _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
-_PLAIN: Final = re.compile(r"[ -~\xa0-\xac\xae-\u02ff\u0370-\u0482]*")
+_PLAIN: Final = re.compile(r"[ -~\xa1-\xac\xae-\u02ff\u0370-\u0482]*")
 _BREAKS: Final = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
 _TAB: Final = "    "
 

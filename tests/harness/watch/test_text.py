@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -23,6 +23,7 @@ def obeyed(text: str) -> set[str]:
 
 
 @given(hostile, st.integers(0, 80))
+@example("\N{NO-BREAK SPACE}", 1)
 def test_nothing_in_a_line_is_obeyed(text: str, most: int) -> None:
     """No control character, no turn of direction, no lone surrogate; and it can be printed."""
     for line in (one_line(text, most), *paragraphs(text, most)):
