@@ -5,6 +5,7 @@ Both ways to ChatEngine use this, the socket's polling transport and HTTP.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import ClientResponse
@@ -25,10 +26,16 @@ class TooLong(Exception):
         return f"the answer has more than {self.most} bytes"
 
 
-async def read_bounded(response: ClientResponse, most: int) -> bytes:
-    """Read a body of at most `most` bytes, unpacked; raises `TooLong`, and what aiohttp raises."""
+async def read_bounded(
+    response: ClientResponse, most: int, heard: Callable[[], None] = lambda: None
+) -> bytes:
+    """Read a body of at most `most` bytes, unpacked; raises `TooLong`, and what aiohttp raises.
+
+    `heard` is called whenever a part of it has come.
+    """
     body = bytearray()
     async for chunk in response.content.iter_any():
+        heard()
         body += chunk
         if len(body) > most:
             raise TooLong(most)

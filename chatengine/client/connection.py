@@ -82,10 +82,11 @@ class Connection:
         """Wait for the end, which silence is too (C-CONN-8).
 
         python-engineio minds it over WebSocket alone, and there it then waits for its writer, which
-        a peer that takes no more bytes blocks. Any packet counts as a sign of life.
+        a peer that takes no more bytes blocks. Any byte counts as a sign of life: a packet may take
+        longer to come than a silence may last.
         """
         while not self._end.done():
-            left_s = self._wire.eio.heard_s + self._silence_s - self._loop.time()
+            left_s = self._wire.http.heard_s + self._silence_s - self._loop.time()
             if left_s <= 0:
                 self._is_reachable = False
                 self._finish(End(cause=f"ChatEngine was silent for {self._silence_s:g} s"))

@@ -20,6 +20,7 @@ import socket
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Final
 
 import engineio
@@ -33,9 +34,11 @@ from aiohttp import (
     ClientWSTimeout,
     TCPConnector,
     TraceConfig,
+    TraceRequestEndParams,
     TraceRequestRedirectParams,
     WSMsgType,
     WSServerHandshakeError,
+    hdrs,
 )
 from aiohttp.connector import AddrInfoType
 from engineio.packet import CLOSE
@@ -44,6 +47,7 @@ from engineio.payload import Payload
 from msgspec import Struct
 
 from chatengine.client.answers import TooLong, read_bounded, unreachable
+from chatengine.client.overhearing import overhear
 from chatengine.packets.errors import PacketError
 from chatengine.packets.socketio import Decoder, Packet
 
@@ -97,14 +101,20 @@ class _Answer(Struct, frozen=True):
 
 
 class _Http:
-    """The aiohttp session as python-engineio uses it, bounded; it remembers the WebSocket."""
+    """The aiohttp session as python-engineio uses it, bounded; it remembers the WebSocket.
+
+    `heard_s` is when the server was last heard, in the loop's time.
+    """
 
     def __init__(self, *, compression: bool) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.heard_s = self._loop.time()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-        redirects = TraceConfig()  # the only way to forbid them to a WebSocket
-        redirects.on_request_redirect.append(_forbid)
+        trace = TraceConfig()
+        trace.on_request_redirect.append(_forbid)  # the only way to forbid them to a WebSocket
+        trace.on_request_end.append(self._answered)  # and the only one to its transport
         self._session = ClientSession(
-            connector=TCPConnector(socket_factory=self._new_socket), trace_configs=[redirects]
+            connector=TCPConnector(socket_factory=self._new_socket), trace_configs=[trace]
         )
         self._compress = 15 if compression else 0  # the window's bits, RFC 7692, 7.1.2
         self.socket: ClientWebSocketResponse | None = None
@@ -133,7 +143,9 @@ class _Http:
         async with self._session.request(
             method, url, headers=headers, data=body, timeout=ClientTimeout(total=timeout_s)
         ) as response:
-            return _Answer(response.status, await read_bounded(response, _MOST_BYTES))
+            # What answers a POST says nothing of the GET that waits for packets.
+            heard = self._hear if method == hdrs.METH_GET else _nothing
+            return _Answer(response.status, await read_bounded(response, _MOST_BYTES, heard))
 
     async def close(self) -> None:
         """Close every socket at once, then let aiohttp see that the WebSocket is gone.
@@ -148,6 +160,17 @@ class _Http:
         if self.socket is not None:
             await self.socket.close()
 
+    async def _answered(self, _: Any, __: Any, end: TraceRequestEndParams) -> None:
+        """Hear whatever comes over a WebSocket, from its handshake on."""
+        if end.response.status == HTTPStatus.SWITCHING_PROTOCOLS and end.response.connection:
+            self._hear()
+            transport = end.response.connection.transport
+            if transport is not None:
+                overhear(transport, self._hear)
+
+    def _hear(self) -> None:
+        self.heard_s = self._loop.time()
+
     def _new_socket(self, address: AddrInfoType) -> socket.socket:
         family, kind, protocol, *_ = address
         made = socket.socket(family, kind, protocol)
@@ -157,9 +180,6 @@ class _Http:
 
 class _Engine(engineio.AsyncClient):  # type: ignore[misc]  # the library has no types
     """Engine.IO, packets taken in place. `http` is an `_Http`."""
-
-    heard_s: float = 0.0
-    """When the last packet came, in the loop's time."""
 
     async def _trigger_event(self, event: str, *args: Any, run_async: bool = False) -> Any:
         return await super()._trigger_event(event, *args, run_async=False)
@@ -179,7 +199,6 @@ class _Engine(engineio.AsyncClient):  # type: ignore[misc]  # the library has no
                 await asyncio.sleep(0)
 
     async def _receive_packet(self, packet: Any) -> None:
-        self.heard_s = asyncio.get_running_loop().time()
         if packet.packet_type == CLOSE:
             await self._trigger_event("disconnect", self.reason.SERVER_DISCONNECT)
         else:
@@ -293,6 +312,10 @@ class Wire(socketio.AsyncClient):  # type: ignore[misc]  # the library has no ty
     async def _handle_eio_disconnect(self, reason: str) -> None:
         await super()._handle_eio_disconnect(reason)
         self._ended(reason)
+
+
+def _nothing() -> None:
+    """What is heard here says nothing."""
 
 
 async def _forbid(_: Any, __: Any, redirect: TraceRequestRedirectParams) -> None:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
-__all__ = ["delay_ms"]
+__all__ = ["LEAST_REFUSED_MS", "delay_ms", "refused_ms"]
 
-_DOUBLINGS = 30
+LEAST_REFUSED_MS: Final = 1000.0
+"""The least distance after a refusal: C-CONN-6 has it of CONNECTs."""
+
+_REFUSED_MS: Final = 2 * LEAST_REFUSED_MS
+"""The first delay after a refusal; jitter at most halves it."""
+
+_REFUSED_MOST_MS: Final = 30_000.0
+"""A refusal needs somebody to mend something; half a minute later it is noticed."""
+
+_DOUBLINGS: Final = 30
 """Beyond it any delay is at its bound; 2 to the power of an endless loss would only be a number."""
 
 
@@ -18,3 +28,8 @@ def delay_ms(attempt: int, first_ms: float, most_ms: float, random: Callable[[],
     """
     whole = min(most_ms, first_ms * (1 << min(attempt, _DOUBLINGS)))
     return whole * (0.5 + 0.5 * random())
+
+
+def refused_ms(attempt: int, random: Callable[[], float]) -> float:
+    """Milliseconds before attempt `attempt` (from 0) at what has refused so often."""
+    return delay_ms(attempt, _REFUSED_MS, _REFUSED_MOST_MS, random)

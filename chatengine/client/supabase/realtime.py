@@ -18,7 +18,7 @@ from aiohttp import (
 from yarl import URL
 
 from chatengine.client.config import SupabaseConfig, Timing
-from chatengine.client.core.backoff import delay_ms
+from chatengine.client.core.backoff import LEAST_REFUSED_MS, delay_ms, refused_ms
 from chatengine.client.core.shapes import ConnectionState
 from chatengine.client.supabase import phoenix, refusals
 from chatengine.client.supabase.channel import Trouble
@@ -39,15 +39,6 @@ _CLOSE_S: Final = 0.5
 
 _JOIN_GAP_MS: Final = 20.0
 """50 joins a second: half of what a project is allowed, for this agent is not alone."""
-
-_LEAST_MS: Final = 1000.0
-"""The least distance after a refusal: C-CONN-6 has it of CONNECTs."""
-
-_REFUSED_MS: Final = 2 * _LEAST_MS
-"""The first delay after a refusal; jitter at most halves it."""
-
-_REFUSED_MOST_MS: Final = 30_000.0
-"""A refusal needs somebody to mend something; half a minute later it is noticed."""
 
 _Socket = ClientWebSocketResponse[Literal[False]]
 """Text arrives as bytes: some that is not UTF-8 is one bad frame, not the connection's end."""
@@ -164,7 +155,7 @@ class RealtimeSource:
 
     async def _keep_distance(self, delay: float) -> None:
         """Wait `delay` ms before the next attempt, or once nothing is wanted only a second."""
-        least = min(delay, _LEAST_MS)
+        least = min(delay, LEAST_REFUSED_MS)
         await asyncio.sleep(least / 1000)
         until = _now_ms() + delay - least
         while self._core.wanted and _now_ms() < until:
@@ -313,7 +304,7 @@ class RealtimeSource:
         return delay_ms(failures, first, most, self._random)
 
     def _refused(self, failures: int) -> float:
-        return delay_ms(failures, _REFUSED_MS, _REFUSED_MOST_MS, self._random)
+        return refused_ms(failures, self._random)
 
 
 def _now_ms() -> float:
