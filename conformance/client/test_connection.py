@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
-from itertools import pairwise
 from typing import Final
 
 import pytest
@@ -21,7 +19,6 @@ from conformance.client.stages import (
 )
 from conformance.deadlines import Deadline, until
 from conformance.outcomes import Nonconforming
-from conformance.sightings import Refusals
 from conformance.targets.client import PATIENCE_S, SLACK_S, ClientUnderTest
 from conformance.targets.protocol import Snapshot
 from conformance.world import (
@@ -170,25 +167,6 @@ async def test_comes_back_within_five_seconds(
 
 
 @shows("C-CONN-3")
-async def test_never_gives_up_and_backs_off(world: World, client: ClientUnderTest) -> None:
-    """It never gives up: backoff and jitter between attempts, and none is the last."""
-    await connected(world, client, ANNA, supabase=False)
-    refusals = await world.refuse_sockets(status=503)
-    await world.lose("rst")
-    moments = await _attempts(refusals, 10)
-    gaps = [later - earlier for earlier, later in pairwise(moments)]
-    shown = ", ".join(f"{gap:.2f}" for gap in gaps)
-    if sum(gaps[-3:]) / 3 < 1.5 * gaps[0]:
-        raise Nonconforming(expected="pauses that grow (backoff)", seen=f"pauses of {shown} s")
-    late = gaps[-5:]
-    if max(late) - min(late) < _JITTER * max(late):
-        raise Nonconforming(expected="pauses that differ (jitter)", seen=f"pauses of {shown} s")
-    await world.admit_sockets()
-    await client.until("connected again", served_by("websocket"), within_s=RETURN_S)
-    await _is_served(world, client)
-
-
-@shows("C-CONN-3")
 async def test_comes_back_after_refusals(world: World, client: ClientUnderTest) -> None:
     """For as long as it is configured: tokens that are refused for a while do not end it."""
     await connected(world, client, ANNA)
@@ -231,24 +209,6 @@ async def test_every_attempt_has_a_valid_token(world: World, client: ClientUnder
 
 
 @shows("C-CONN-6")
-@pytest.mark.parametrize("code", ["unauthorized", "forbidden"])
-async def test_a_refused_token_is_not_hammered(
-    world: World, client: ClientUnderTest, code: str
-) -> None:
-    """At most one CONNECT a second."""
-    refusals = await world.refuse_sockets(code=code)
-    await client.start(world.config())
-    moments = await _moments(refusals, within_s=3.5)
-    gaps = [later - earlier for earlier, later in pairwise(moments)]
-    if any(gap < _SECOND for gap in gaps):
-        raise Nonconforming(
-            expected="at most one CONNECT a second",
-            seen=f"{len(moments)} in 3.5 s, pauses of " + ", ".join(f"{gap:.2f}" for gap in gaps),
-            history=world.journal.tail(),
-        )
-
-
-@shows("C-CONN-6")
 async def test_the_state_says_why(world: World, client: ClientUnderTest) -> None:
     """A token that is refused: the state says why."""
     await client.start(world.config(is_trusted=False))
@@ -282,19 +242,6 @@ async def test_a_half_open_connection_is_noticed(world: World, client: ClientUnd
 # how
 
 
-_SECOND: Final = 0.95
-"""A second as it is seen here: what left a second apart may arrive a little closer."""
-
-_JITTER: Final = 0.02
-"""Of a pause: jitter is ten times as much at least, what a timer and we add a fifth of it."""
-
-_FINE_S: Final = 0.002
-"""Between two looks where the moment matters."""
-
-_BURST_S: Final = 0.03
-"""One attempt may try two transports, right after each other; backoff begins far above it."""
-
-
 async def _returns(world: World, client: ClientUnderTest, before: str) -> None:
     """The client has another connection than before, and what is written shows."""
 
@@ -314,38 +261,3 @@ async def _is_served(world: World, client: ClientUnderTest) -> None:
     text = "once it was connected again"
     await world.write(text)
     await client.until("it is served again", lambda snapshot: text in bodies(snapshot), view=bodies)
-
-
-async def _attempts(refusals: Refusals, number: int) -> list[float]:
-    """When the next attempts came; raises `Nonconforming` where one does not come in time."""
-    moments = [await _next(refusals, 0)]
-    while len(moments) < number:
-        now_s = await _next(refusals, len(moments))
-        if now_s - moments[-1] > _BURST_S:
-            moments.append(now_s)
-    return moments
-
-
-async def _next(refusals: Refusals, seen_before: int) -> float:
-    """When the next attempt came."""
-    seen = refusals.count
-    try:
-        await until(lambda: refusals.count > seen, Deadline(RETURN_S), pause_s=_FINE_S)
-    except TimeoutError:
-        told = f"none after {seen_before} attempts"
-        raise Nonconforming(expected="another attempt within 5 s", seen=told) from None
-    return time.monotonic()
-
-
-async def _moments(refusals: Refusals, *, within_s: float) -> list[float]:
-    """When attempts came, in so many seconds from the first."""
-    with beginning("an attempt to connect (C-CONN-1)"):
-        await until(lambda: refusals.count, Deadline(PATIENCE_S), pause_s=_FINE_S)
-    deadline, moments = Deadline(within_s), [time.monotonic()]
-    seen = refusals.count
-    while not deadline.is_over:
-        if refusals.count > seen:
-            moments += [time.monotonic()] * (refusals.count - seen)
-            seen = refusals.count
-        await asyncio.sleep(_FINE_S)
-    return moments

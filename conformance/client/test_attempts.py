@@ -1,0 +1,155 @@
+"""C-CONN-3, C-CONN-6: how often a client tries while it is not let in."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import fmean
+from typing import Final
+
+import pytest
+
+from conformance.checks import shows
+from conformance.client.stages import all_show, beginning, connected, given_time, served_by
+from conformance.deadlines import Deadline, until
+from conformance.outcomes import Nonconforming
+from conformance.sightings import Refusals, websockets
+from conformance.targets.client import PATIENCE_S, SLACK_S, ClientUnderTest
+from conformance.world import ANNA, World
+
+RETURN_S: Final = 5.0 + SLACK_S
+"""C-CONN-3."""
+
+MANY: Final = 10
+"""Attempts: more than a client makes that gives up at some time, and the last five of them with
+pauses that have grown for as long as they do."""
+
+FEW: Final = 4
+"""Attempts whose pauses grow yet."""
+
+
+@shows("C-CONN-3")
+async def test_never_gives_up_and_backs_off(world: World, client: ClientUnderTest) -> None:
+    """It never gives up: backoff and jitter between attempts, and none is the last."""
+    await connected(world, client, ANNA, supabase=False)
+    pauses = await _pauses_of_a_loss(world, MANY)
+    if fmean(pauses[-5:]) < _GROWTH * fmean(pauses[:2]):
+        raise Nonconforming(expected="pauses that grow (backoff)", seen=_told(pauses))
+    await _let_in(world, client)
+    if not _vary(pauses[-5:]):
+        await _vary_from_loss_to_loss(world, client)
+    await world.write("once it was connected again")
+    await all_show(client, "once it was connected again")
+
+
+@shows("C-CONN-6")
+@pytest.mark.parametrize("code", ["unauthorized", "forbidden"])
+async def test_a_refused_token_is_not_hammered(
+    world: World, client: ClientUnderTest, code: str
+) -> None:
+    """At most one CONNECT a second."""
+    refusals = await world.refuse_sockets(code=code)
+    await client.start(world.config())
+    moments = await _moments(refusals, within_s=3.5)
+    gaps = [later - earlier for earlier, later in pairwise(moments)]
+    if any(gap < _SECOND for gap in gaps):
+        raise Nonconforming(
+            expected="at most one CONNECT a second",
+            seen=f"{len(moments)} in 3.5 s, " + _told(gaps),
+            history=world.journal.tail(),
+        )
+
+
+# how
+
+
+_GROWTH: Final = 1.4
+"""From the first two pauses to the last five: they are made twice as long each time as a rule, up
+to a bound that may be as little as twice the first."""
+
+_JITTER: Final = 0.02
+"""Of a pause: jitter is ten times as much at least."""
+
+_NOISE_S: Final = 0.03
+"""What a timer, and we, add to a pause on a loaded machine."""
+
+_SECOND: Final = 0.95
+"""A second as it is seen here: what left a second apart may arrive a little closer."""
+
+_FINE_S: Final = 0.002
+"""Between two looks where the moment matters."""
+
+_BURST_S: Final = 0.03
+"""One attempt may try two transports, right after each other; backoff begins far above it."""
+
+
+async def _vary_from_loss_to_loss(world: World, client: ClientUnderTest) -> None:
+    """Hold the pauses before the bound to jitter, where those at the bound are all alike.
+
+    socket.io-client varies a pause first and cuts it then, so that what has grown beyond its
+    `reconnectionDelayMax` is exactly that.
+    """
+    losses = []
+    for _ in range(3):
+        losses.append(await _pauses_of_a_loss(world, FEW))
+        await _let_in(world, client)
+    if not any(_vary(same) for same in zip(*losses, strict=True)):
+        seen = "; ".join(_told(pauses) for pauses in losses)
+        raise Nonconforming(expected="pauses that differ (jitter)", seen=seen)
+
+
+def _vary(pauses: Sequence[float]) -> bool:
+    return max(pauses) - min(pauses) > max(_JITTER * max(pauses), _NOISE_S)
+
+
+def _told(pauses: Sequence[float]) -> str:
+    return "pauses of " + ", ".join(f"{pause:.2f}" for pause in pauses) + " s"
+
+
+async def _pauses_of_a_loss(world: World, number: int) -> list[float]:
+    """Lose the socket, refuse so many attempts, and return the pause before each.
+
+    Raises `Nonconforming` where one does not come in time.
+    """
+    refusals = await world.refuse_sockets(status=503)
+    moments = [time.monotonic()]
+    await world.lose("rst")
+    while len(moments) <= number:
+        now_s = await _next(refusals, len(moments) - 1)
+        if now_s - moments[-1] > _BURST_S:
+            moments.append(now_s)
+    return [later - earlier for earlier, later in pairwise(moments)]
+
+
+async def _next(refusals: Refusals, seen_before: int) -> float:
+    """When the next attempt came."""
+    seen = refusals.count
+    try:
+        await until(lambda: refusals.count > seen, Deadline(RETURN_S), pause_s=_FINE_S)
+    except TimeoutError:
+        told = f"none after {seen_before} attempts"
+        raise Nonconforming(expected="another attempt within 5 s", seen=told) from None
+    return time.monotonic()
+
+
+async def _let_in(world: World, client: ClientUnderTest) -> None:
+    """Have it connected again, by WebSocket: a session that polls outlives a reset."""
+    await world.admit_sockets()
+    await client.until("connected again", served_by("websocket"), within_s=RETURN_S)
+    await given_time(lambda: websockets(world.network) > 0)
+
+
+async def _moments(refusals: Refusals, *, within_s: float) -> list[float]:
+    """When attempts came, in so many seconds from the first."""
+    with beginning("an attempt to connect (C-CONN-1)"):
+        await until(lambda: refusals.count, Deadline(PATIENCE_S), pause_s=_FINE_S)
+    deadline, moments = Deadline(within_s), [time.monotonic()]
+    seen = refusals.count
+    while not deadline.is_over:
+        if refusals.count > seen:
+            moments += [time.monotonic()] * (refusals.count - seen)
+            seen = refusals.count
+        await asyncio.sleep(_FINE_S)
+    return moments
