@@ -35,6 +35,9 @@ SERVES_S: Final = 2.0 + SLACK_S
 RELEASED_S: Final = 5.0 + SLACK_S
 """C-FBK-3."""
 
+POLLED_S: Final = 2 * PATIENCE_S
+"""C-FBK-7: polls may lie 10 s apart (section 9), and begin once Supabase has been given its time."""
+
 
 def source(snapshot: Snapshot) -> str:
     """What serves."""
@@ -148,11 +151,11 @@ async def test_with_supabase_gone_too_it_polls(world: World, client: ClientUnder
     world.supabase.faults.add(HandshakeRefused())
     await client.start(world.config())
     await client.open(ANNA)
-    await client.comes_to("the source", source, "polling")
+    await client.comes_to("the source", source, "polling", within_s=POLLED_S)
     ours = await world.write("polled", by_us=True)
-    await client.comes_to("its status", lambda s: status_of(s, "polled"), "sent")
+    await _polls(client, "sent")
     await world.acknowledge(ours, "read")
-    await client.comes_to("its status", lambda s: status_of(s, "polled"), "read")
+    await _polls(client, "read")
 
 
 @shows("C-FBK-8")
@@ -175,6 +178,10 @@ async def test_flapping_leaks_nothing(world: World, client: ClientUnderTest) -> 
 
 
 # how
+
+
+async def _polls(client: ClientUnderTest, status: str) -> None:
+    await client.comes_to("its status", lambda s: status_of(s, "polled"), status, within_s=POLLED_S)
 
 
 async def supabase_serves(world: World, client: ClientUnderTest) -> None:
