@@ -36,7 +36,7 @@ RELEASED_S: Final = 5.0 + SLACK_S
 """C-FBK-3."""
 
 POLLED_S: Final = 2 * PATIENCE_S
-"""C-FBK-7: polls may lie 10 s apart (section 9), and begin once Supabase has been given its time."""
+"""C-FBK-7: polls may lie 10 s apart (section 9); they begin once Supabase has had its time."""
 
 
 def source(snapshot: Snapshot) -> str:
