@@ -173,6 +173,14 @@ def test_the_same_send_is_sent_once() -> None:
     assert (ids(client), len(client.unconfirmed)) == (["c-1"], 1)
 
 
+def test_a_send_under_an_id_that_a_message_claims_is_that_message() -> None:
+    """Contract 5: a second tab, or this one before it was loaded again, has sent it already."""
+    client = state()
+    push(client, "message", own())
+    assert not sent(client)
+    assert (ids(client), client.unconfirmed) == (["evo-1"], ())
+
+
 def test_sends_stand_in_the_order_of_sending() -> None:
     """C-MSG-5 C-SND-1: also those of one millisecond."""
     client = state()

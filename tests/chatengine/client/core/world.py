@@ -211,16 +211,25 @@ def contested_worlds(draw: st.DrawFn) -> list[True_]:
 
 @st.composite
 def tellings(draw: st.DrawFn, about: list[True_], most: int = 24) -> list[Telling]:
-    """Any tellings of these messages, in any order, some twice; sends before what comes of them."""
+    """Any tellings of these messages, in any order, some twice; sends before what comes of them.
+
+    And before what claims to have come of them: after it, a send is one that was sent already
+    (`test_a_send_under_an_id_that_a_message_claims_is_that_message`).
+    """
     told = draw(st.lists(st.sampled_from(about).flatmap(_telling), max_size=most))
     told += draw(st.lists(st.sampled_from(told), max_size=4)) if told else []
     told = draw(st.permutations(told))
     for message in about:
         if message.sent_here:
-            first = next((i for i, each in enumerate(told) if each.about == message), len(told))
+            first = _first(told, message.client)
             at = draw(st.integers(0, first))
             told.insert(at, Telling("send", message))
     return told
+
+
+def _first(told: list[Telling], client: str | None) -> int:
+    """Where a client id is first told of."""
+    return next((i for i, each in enumerate(told) if each.about.client == client), len(told))
 
 
 def _telling(about: True_) -> st.SearchStrategy[Telling]:
