@@ -20,7 +20,7 @@ from conformance.settings import Settings
 from conformance.verdict import Finding, Verdict
 from conformance.words import alone, cut, printable
 
-__all__ = ["render", "write_page"]
+__all__ = ["GROUPS", "SIDES", "render", "template", "write_page"]
 
 _TEXT: Final = 2_000
 """Characters shown of one text: with the two below, a run in which everything fails stays small."""
@@ -31,12 +31,13 @@ _EVENTS: Final = 100
 _CHECKS: Final = 20
 """Checks shown of one requirement, the gravest first."""
 
-_SIDES: Final = {
+SIDES: Final = {
     "server": "What the server owes its clients",
     "client": "What the client owes its user",
 }
+"""What each suite is about."""
 
-_GROUPS: Final = {
+GROUPS: Final = {
     "S-AUTH": "Authentication",
     "S-SUB": "Subscriptions",
     "S-ISO": "Isolation",
@@ -96,7 +97,7 @@ def write_page(found: Results, verdict: Verdict, settings: Settings) -> None:
 
 def render(found: Results, verdict: Verdict, settings: Settings) -> str:
     """The page as HTML."""
-    return _environment.get_template("report.html").render(
+    return template("report.html").render(
         summary=found.summary,
         verdict=verdict,
         numbers=verdict.numbers,
@@ -107,15 +108,20 @@ def render(found: Results, verdict: Verdict, settings: Settings) -> str:
     )
 
 
+def template(name: str) -> jinja2.Template:
+    """One of the pages; it escapes whatever it is given."""
+    return _environment.get_template(name)
+
+
 def _sides(verdict: Verdict, settings: Settings) -> Iterator[_Side]:
     for side, target in settings.targets.items():
         mine = [finding for finding in verdict.findings if finding.requirement.side == side]
         groups = [
-            _Group(group, _GROUPS[group], list(findings))
+            _Group(group, GROUPS[group], list(findings))
             for group, findings in groupby(mine, lambda finding: finding.requirement.group)
         ]
         if groups:
-            yield _Side(side, _SIDES[side], target, groups)
+            yield _Side(side, SIDES[side], target, groups)
 
 
 def _again(finding: Finding, settings: Settings) -> str:

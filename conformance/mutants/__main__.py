@@ -6,7 +6,9 @@ import argparse
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Final, get_args
 
@@ -35,18 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sides: Sequence[Side] = [options.side] if options.side else get_args(Side)
     wanted = tasks(sides, names, whole=options.whole)
     print(f"{len(wanted)} trials, {options.parallel} at once.", flush=True)
+    began, numbers = time.monotonic(), count(1)
     trials = asyncio.run(
         tried(
             wanted,
             _FOLDER,
             at_once=options.parallel,
             within_s=options.seconds,
-            tell=_tell,
+            tell=lambda trial: _tell(trial, f"[{next(numbers):3}/{len(wanted)}]"),
         )
     )
     matrix = judged(trials)
     write_matrix(matrix, _FOLDER)
-    _conclude(matrix)
+    _conclude(matrix, time.monotonic() - began)
     return _LACKING if matrix.wrongs else _FOUND
 
 
@@ -60,21 +63,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _tell(trial: Trial) -> None:
-    checks = {each for found in trial.caught_by.values() for each in found}
+def _tell(trial: Trial, place: str) -> None:
     if trial.results is None:
         what = "NO RESULT"
     elif trial.is_correct:
         what = f"BLAMED for {', '.join(trial.blames)}" if trial.blames else "blamed for nothing"
     else:
-        what = f"caught by {', '.join(sorted(checks))}" if checks else "SURVIVES"
-    print(f"{trial.seconds:6.1f} s  {trial.side:6}  {trial.name}: {what}", flush=True)
+        what = ", ".join(trial.checks_that_caught)
+        what = f"caught by {what}" if what else "SURVIVES"
+    print(f"{place} {trial.seconds:6.1f} s  {trial.side}  {trial.name}: {what}", flush=True)
 
 
-def _conclude(matrix: Matrix) -> None:
+def _conclude(matrix: Matrix, seconds: float) -> None:
+    print(f"\n{matrix.score}, in {seconds / 60:.0f} min.")
+    for side in dict.fromkeys(each.side for each in matrix.mutants):
+        mine = [each for each in matrix.mutants if each.side == side]
+        caught = sum(1 for each in mine if each.caught_by)
+        print(f"  {caught} of {len(mine)} broken {side}s, each by what it breaks")
+    print(f"  {sum(map(bool, matrix.caught.values()))} of {len(matrix.caught)} checks catch some")
+    correct = [each for each in matrix.trials if each.is_correct]
+    blameless = sum(1 for each in correct if not each.blames)
+    print(f"  {blameless} of {len(correct)} correct programs are blamed for nothing")
     for wrong in matrix.wrongs:
-        print(wrong)
-    print(f"{matrix.score}; {len(matrix.caught)} checks; see {_FOLDER / 'matrix.md'}.")
+        print(f"WRONG: {wrong}")
+    print(f"See {_FOLDER / 'matrix.html'}, matrix.md and matrix.json beside it.")
 
 
 if __name__ == "__main__":

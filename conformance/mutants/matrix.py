@@ -55,6 +55,11 @@ class Trial(Struct, frozen=True, kw_only=True):
         return {each: checks for each, checks in self.blames.items() if each in self.breaks}
 
     @property
+    def checks_that_caught(self) -> list[str]:
+        """The checks among them, each once, by name."""
+        return sorted({each for checks in self.caught_by.values() for each in checks})
+
+    @property
     def checks(self) -> set[str]:
         """Every check that was run on it."""
         found = self.results.requirements.values() if self.results else ()
@@ -105,7 +110,7 @@ def judged(trials: Sequence[Trial]) -> Matrix:
         for check in sorted(trial.checks)
     }
     for trial in trials:
-        for check in {each for checks in trial.caught_by.values() for each in checks}:
+        for check in trial.checks_that_caught:
             caught.setdefault(check, []).append(trial.name)
     return Matrix(trials=tuple(trials), caught=caught, wrongs=tuple(_wrongs(trials, caught)))
 

@@ -1,4 +1,4 @@
-"""The matrix written down: for programs as JSON, for people as Markdown."""
+"""The matrix written down: for programs as JSON, for people as Markdown and as a page."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from conformance.mutants.html_page import as_html
 from conformance.mutants.matrix import Matrix, Trial
 from conformance.requirements import Side
 from conformance.results import write_file
@@ -16,10 +17,11 @@ __all__ = ["as_json", "as_markdown", "write_matrix"]
 
 
 def write_matrix(matrix: Matrix, folder: Path) -> None:
-    """Write `matrix.json` and `matrix.md`. Raises OSError."""
+    """Write `matrix.json`, `matrix.md` and `matrix.html`. Raises OSError."""
     encoded = msgspec.json.format(msgspec.json.encode(as_json(matrix)), indent=2)
     write_file(folder / "matrix.json", encoded + b"\n")
     write_file(folder / "matrix.md", as_markdown(matrix).encode())
+    write_file(folder / "matrix.html", as_html(matrix).encode())
 
 
 def as_json(matrix: Matrix) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def _told(trial: Trial) -> dict[str, Any]:
 
 
 def as_markdown(matrix: Matrix) -> str:
-    """The page: the score, what is wrong, every mutant with what caught it, every check."""
+    """The score, what is wrong, every mutant with what caught it, every check."""
     return "\n".join(_lines(matrix)) + "\n"
 
 
@@ -78,6 +80,5 @@ def _lines(matrix: Matrix) -> Iterator[str]:
 
 
 def _row(trial: Trial) -> str:
-    checks = sorted({each for found in trial.caught_by.values() for each in found})
-    shown = "<br>".join(checks) or "**nobody**"
+    shown = "<br>".join(trial.checks_that_caught) or "**nobody**"
     return f"| {trial.name} | {trial.does} | {', '.join(trial.breaks)} | {shown} |"

@@ -121,6 +121,21 @@ def test_the_score_is_never_rounded_up_to_all() -> None:
     assert judged([*many, quiet]).score == "5000 of 5001 mutants caught (99.9 %)"
 
 
+def test_a_page_is_written(tmp_path: Path) -> None:
+    """The page loads nothing, has the score, what is wrong, and what caught each mutant."""
+    write_matrix(judged([GOOD, LOUD]), tmp_path)
+    page = (tmp_path / "matrix.html").read_text()
+    assert "default-src 'none'" in page
+    assert "<title>1 of 1 mutants caught (100 %)</title>" in page
+    for part in (
+        "1 of 1 caught</h1>",
+        "<li>b catches no mutant.</li>",
+        'title="S-SUB-1: 1 of 1 caught"',
+        "<pre>a</pre>",
+    ):
+        assert part in page
+
+
 def test_it_is_written_down(tmp_path: Path) -> None:
     """Programs read the matrix as JSON, people as a page: score, mutants, checks, what is wrong."""
     matrix = judged([GOOD, LOUD])

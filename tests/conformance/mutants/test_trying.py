@@ -32,12 +32,21 @@ def test_some_by_name() -> None:
 
 def test_what_the_suite_is_told() -> None:
     """A mutant is an ordinary command, and the requirements are those that it breaks."""
-    (task,) = tasks(["client"], ["lets-the-last-status-win"], whole=False)
-    command = f"{sys.executable} -m conformance.mutants.client lets-the-last-status-win"
+    (task,) = tasks(["client"], ["keeps-the-last-early-status"], whole=False)
+    command = f"{sys.executable} -m conformance.mutants.client keeps-the-last-early-status"
     assert task.arguments == [
         *("--side", "client", "--seed", "1", "--client-cmd", command, "-n", "0"),
-        *("--only", "C-STA-1", "--only", "C-FBK-6"),
+        *("--only", "C-STA-1", "--only", "C-STA-2", "-k", "not test_drawn"),
     ]
+
+
+def test_on_some_schedules_are_drawn_too() -> None:
+    """What takes a minute is tried on a few of each side, and on what is correct."""
+    for side in MUTANTS:
+        wanted = tasks([side], [], whole=False)
+        drawn = [each for each in wanted if "not test_drawn" not in each.arguments]
+        assert any(each.breaks for each in drawn)
+        assert all(each.whole for each in drawn if not each.breaks)
 
 
 def test_from_end_to_end(tmp_path: Path) -> None:
