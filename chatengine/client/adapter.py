@@ -47,6 +47,9 @@ _LONGEST_LINE: Final = 64 * 1024 * 1024
 _EXIT_S: Final = 4.0
 """The process ends within 5 s of `exit`, and the interpreter takes a part of that."""
 
+_UNHEARD: Final = 1
+"""The exit code where nobody takes the answers."""
+
 _log: Final = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -254,25 +257,41 @@ class _LoopThread:
 
 
 def main() -> int:
-    """Answer stdin until `exit` or its end; returns the exit code."""
+    """Answer stdin until `exit`, its end, or stdout's; returns the exit code."""
     logging.basicConfig(
         level=logging.INFO,
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    if sys.stdin is None or sys.stdout is None:  # closed before we began
+        _log.error("the adapter protocol needs stdin and stdout")
+        return _UNHEARD
     requests, answers = sys.stdin.buffer, _protocol_alone()
     adapter = Adapter()
     with _LoopThread() as loop:
-        for line in _lines(requests):
-            answer, is_last = _answer(line, lambda request: loop.run(adapter.carry_out(request)))
-            answers.write(msgspec.json.encode(answer) + b"\n")
-            answers.flush()
-            if is_last:
-                break
+        code = _converse(requests, answers, lambda asked: loop.run(adapter.carry_out(asked)))
         try:
             loop.run(adapter.end(), _EXIT_S)
         except TimeoutError:
             _log.error("the client did not stop within %g s", _EXIT_S)
+    return code
+
+
+def _converse(
+    requests: BinaryIO, answers: BinaryIO, carry_out: Callable[[dict[str, Any]], Any]
+) -> int:
+    """Answer line by line; returns the exit code."""
+    for line in _lines(requests):
+        answer, is_last = _answer(line, carry_out)
+        try:
+            answers.write(msgspec.json.encode(answer) + b"\n")
+            answers.flush()
+        except BrokenPipeError:
+            _log.error("nobody takes the answers any more")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), answers.fileno())  # for what is buffered
+            return _UNHEARD
+        if is_last:
+            break
     return 0
 
 

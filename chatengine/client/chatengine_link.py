@@ -11,7 +11,7 @@ from chatengine.client.core.fallback import Event
 from chatengine.client.filling import Filling
 from chatengine.client.history import ChatEngineHistory
 from chatengine.client.http import ChatEngineHttp
-from chatengine.client.problems import HttpProblem
+from chatengine.client.problems import HttpProblem, NotSubscribed
 from chatengine.client.sending import Sending
 from chatengine.client.shared import Shared, Tell
 from chatengine.client.socket import SocketSource
@@ -98,14 +98,25 @@ class ChatEngineLink:
     async def _subscribe(self, key: str) -> None:
         """Subscribe; return when a subscription is there, as far as can be told.
 
-        Without an acknowledgement it may come late: what there is shows now, and the gap is closed
-        later. It is not asked for again, since there are servers that never acknowledge.
+        Raises `NotSubscribed` where the server said no: it is asked again. Without an
+        acknowledgement it may come late: what there is shows now, and the gap is closed later. It
+        is not asked for again, since there are servers that never acknowledge.
         """
-        if key == LIST or await self.socket.subscribe(key):
+        if key == LIST:
             return  # the list's events come to every socket of the workspace
+        try:
+            if await self.socket.subscribe(key):
+                return
+        except NotSubscribed:
+            await self._advance(key)
+            raise
+        await self._advance(key)
+        await asyncio.sleep(self._shared.timing.ack_timeout_ms / 1000)
+
+    async def _advance(self, key: str) -> None:
+        """Show what there is, if it can be had."""
         with suppress(HttpProblem):
             await self.history.advance(key)
-        await asyncio.sleep(self._shared.timing.ack_timeout_ms / 1000)
 
     async def _unsubscribe(self, conversation_id: str) -> None:
         await self.socket.unsubscribe(conversation_id)

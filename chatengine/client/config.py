@@ -200,8 +200,11 @@ class ClientConfig(_Part, frozen=True, kw_only=True):
 def read_config(value: object) -> ClientConfig:
     """Read decoded JSON; raises `ConfigError` for the first mistake, unknown fields ignored.
 
-    A number may be written as other languages write it: 500, 500.0 or "500".
+    A part that is null is absent. A number may be written as other languages write it: 500, 500.0
+    or "500".
     """
+    if isinstance(value, dict):
+        value = {name: part for name, part in value.items() if part is not None}
     try:
         return msgspec.convert(value, ClientConfig, strict=False)
     except msgspec.ValidationError as error:

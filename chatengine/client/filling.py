@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from chatengine.client.problems import HttpProblem
+from chatengine.client.problems import Problem
 from chatengine.client.shared import Shared
 
 __all__ = ["Filling"]
@@ -17,8 +17,8 @@ _log: Final = logging.getLogger(__name__)
 _AT_ONCE: Final = 4
 """Fetches at once: a reconnected agent with many conversations open is not to be a herd."""
 
-Prelude = Callable[[], Awaitable[object]]
-Fetch = Callable[[], Awaitable[None]]
+Step = Callable[[], Awaitable[None]]
+"""A part of the work; it raises `Problem`."""
 
 
 class Filling:
@@ -35,8 +35,8 @@ class Filling:
         """Why something that is wanted has not been fetched yet, if that is known."""
         return next((each for each in self._wanted.values() if each is not None), None)
 
-    def begin(self, key: str, fetch: Fetch, prelude: Prelude | None = None) -> None:
-        """Fetch, once `prelude` has ended; another fetch of the key under way is given up."""
+    def begin(self, key: str, fetch: Step, prelude: Step | None = None) -> None:
+        """Fetch, once `prelude` has succeeded; another fetch of the key under way is given up."""
         self._wanted[key] = None
         self._shared.background.start((self, key), self._until_done(key, fetch, prelude))
 
@@ -52,26 +52,32 @@ class Filling:
             self._shared.background.cancel((self, key))
         self._wanted.clear()
 
-    async def _until_done(self, key: str, fetch: Fetch, prelude: Prelude | None) -> None:
+    async def _until_done(self, key: str, fetch: Step, prelude: Step | None) -> None:
         if prelude is not None:
-            await prelude()
-        failures = 0
-        while not await self._tried(key, fetch):
-            await asyncio.sleep(self._shared.pause_s(failures))
-            failures += 1
+            await self._until_tried(key, prelude)
+        await self._until_tried(key, lambda: self._in_turn(fetch))
         self._done(key)
 
-    async def _tried(self, key: str, fetch: Fetch) -> bool:
+    async def _until_tried(self, key: str, step: Step) -> None:
+        failures = 0
+        while not await self._tried(key, step):
+            await asyncio.sleep(self._shared.pause_s(failures))
+            failures += 1
+
+    async def _tried(self, key: str, step: Step) -> bool:
         try:
-            async with self._turns:
-                await fetch()
-        except HttpProblem as problem:
+            await step()
+        except Problem as problem:
             if self._wanted.get(key) != problem.sentence:
                 _log.warning("a gap is not closed yet: %s", problem)
                 self._wanted[key] = problem.sentence
                 self._shared.intake.changed()
             return False
         return True
+
+    async def _in_turn(self, fetch: Step) -> None:
+        async with self._turns:
+            await fetch()
 
     def _done(self, key: str) -> None:
         del self._wanted[key]

@@ -26,13 +26,15 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from chatengine import events
+from chatengine.client.answers import quoted
 from chatengine.client.config import ChatEngineConfig, Timing, Transport
 from chatengine.client.connection import Connection, End
 from chatengine.client.core.backoff import delay_ms
 from chatengine.client.core.shapes import ConnectionState
+from chatengine.client.problems import NotSubscribed
 from chatengine.client.tokens import NoToken, TokenSource
 from chatengine.client.wire import NotConnected
 
@@ -108,29 +110,33 @@ class SocketSource:
     # what goes out
 
     async def subscribe(self, conversation_id: str) -> bool:
-        """Subscribe, once; True when the server said yes.
+        """Subscribe, once; True when the server said yes, `NotSubscribed` where it said no.
 
-        False where it said no, said nothing in time, or there is no connection: whoever wants the
+        False where it said nothing in time, or there is no connection: whoever wants the
         conversation subscribes on `connected`, for a new connection has no subscriptions.
         """
-        return await self._asked(events.SUBSCRIBE, conversation_id)
+        answer = await self._asked(events.SUBSCRIBE, conversation_id)
+        if answer.get("ok") is False:
+            raise NotSubscribed(_not_subscribed(answer.get("error")))
+        return answer.get("ok") is True
 
     async def unsubscribe(self, conversation_id: str) -> bool:
-        """End a subscription; True when the server said yes, as with `subscribe`."""
-        return await self._asked(events.UNSUBSCRIBE, conversation_id)
+        """End a subscription; True when the server said yes."""
+        return (await self._asked(events.UNSUBSCRIBE, conversation_id)).get("ok") is True
 
     async def emit(self, event: str, payload: object) -> bool:
         """Hand an event over to the connection; False where there is none."""
         connection = self._connection
         return connection is not None and await connection.emit(event, payload)
 
-    async def _asked(self, event: str, conversation_id: str) -> bool:
+    async def _asked(self, event: str, conversation_id: str) -> dict[str, Any]:
+        """The acknowledgement `{ok, error?}`; {} where none came, or none that can be read."""
         connection = self._connection
         if connection is None:
-            return False
+            return {}
         within_s = self._timing.ack_timeout_ms / 1000
         answer = await connection.ask(event, conversation_id, within_s)
-        return isinstance(answer, dict) and answer.get("ok") is True
+        return answer if isinstance(answer, dict) else {}
 
     # what others may know
 
@@ -269,3 +275,10 @@ class SocketSource:
                 call()
         except Exception:
             _log.exception("a listener of ChatEngine's socket failed")
+
+
+def _not_subscribed(error: object) -> str:
+    """Put an acknowledgement's `{code, message}` in a sentence."""
+    said = [error.get("code"), error.get("message")] if isinstance(error, dict) else [error]
+    words = ", ".join(filter(None, map(quoted, said))) or "without a reason"
+    return f"ChatEngine refused a subscription: {words} (it is tried again)"

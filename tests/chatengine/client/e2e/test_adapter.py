@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shlex
+import sys
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,6 +20,8 @@ from tests.processes import end, program
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+ADAPTER = "chatengine.client.adapter"
 
 TIMING = {
     "reconnectDelayMs": 100,
@@ -81,7 +86,7 @@ class Adapter:
 @asynccontextmanager
 async def adapter() -> AsyncIterator[Adapter]:
     """Run the adapter; it must end with 0 within 5 s of `exit`."""
-    async with program("chatengine.client.adapter", stdin=asyncio.subprocess.PIPE) as process:
+    async with program(ADAPTER, stdin=asyncio.subprocess.PIPE) as process:
         running = Adapter(process)
         yield running
         if process.returncode is None:
@@ -271,6 +276,35 @@ async def test_the_end_of_stdin_is_an_exit() -> None:
         assert crm.process.stdin is not None
         crm.process.stdin.close()
         assert (await end(crm.process)).code == 0
+
+
+async def test_the_end_of_stdout_is_an_exit_too() -> None:
+    """Where nobody takes the answers it ends by itself, with 1 and one sentence."""
+    reader, writer = os.pipe()
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", ADAPTER), stdin=pipe, stdout=writer, stderr=pipe
+    )
+    os.close(writer)
+    assert process.stdin is not None
+    process.stdin.write(b'{"id": 1, "verb": "hello", "protocol": 1}\n')
+    with os.fdopen(reader, "rb") as answers:
+        assert await asyncio.to_thread(answers.readline)
+    _, said = await asyncio.wait_for(process.communicate(b'{"id": 2, "verb": "stop"}\n'), 20)
+    assert process.returncode == 1
+    assert said.endswith(b"nobody takes the answers any more\n")
+    assert said.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-"])
+async def test_without_stdin_or_stdout_there_is_no_conversation(closed: str) -> None:
+    """It says so and ends with 1."""
+    command = f"exec {shlex.quote(sys.executable)} -m {ADAPTER} {closed}"
+    process = await asyncio.create_subprocess_shell(command, stderr=asyncio.subprocess.PIPE)
+    _, said = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 1
+    assert said.endswith(b"the adapter protocol needs stdin and stdout\n")
+    assert said.count(b"\n") == 1
 
 
 class _Exact(msgspec.Struct, rename="camel", forbid_unknown_fields=True):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from chatengine import events
-from chatengine.client import CrmClient, Source
-from tests.chatengine.client.e2e.world import JID, OTHER_JID, World, bodies
+from chatengine.client import ChatEngineConfig, ClientConfig, CrmClient, Source, TokenConfig
+from tests.chatengine.client.e2e.world import JID, OTHER_JID, QUICK, World, bodies
+from tests.chatengine.client.socket.peers import Peer, scripted
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -100,6 +104,37 @@ async def test_c_sub_5_a_hasty_user_ends_where_the_last_click_was(world: World) 
         client.close(OTHER_JID)
         await world.served(client)
         await subscribed(world, JID)
+
+
+async def test_c_sub_1_a_refused_subscription_is_asked_for_again() -> None:
+    """Where the server says no, the state says why, and it is asked until it says yes."""
+    let_in = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.let_in()
+        assert await peer.receive() == f'421["subscribe:conversation","{JID}"]'
+        await peer.send('431[{"ok":false,"error":{"code":"busy","message":"not now"}}]')
+        assert await peer.receive() == f'422["subscribe:conversation","{JID}"]'
+        await let_in.wait()
+        pushed = {"id": "m-1", "conversationId": JID, "type": "text", "content": "at last"}
+        pushed["createdAt"] = "2026-11-22T06:47:23.622Z"
+        await peer.send('432[{"ok":true}]', "42" + json.dumps(["message", pushed]))
+        await peer.rest()
+
+    async with scripted(script) as url:
+        config = ClientConfig(
+            chatengine=ChatEngineConfig(url=url),
+            token=TokenConfig(secret="whatever"),
+            workspace_id="w-1",
+            user_id="agent-1",
+            timing=replace(QUICK, ack_timeout_ms=20_000),
+        )
+        async with CrmClient(config) as client:
+            client.open(JID)
+            refusal = "ChatEngine refused a subscription: busy, not now (it is tried again)"
+            await until(lambda: refusal in (client.connection.last_error or ""))
+            let_in.set()
+            await until(lambda: bodies(client) == ["at last"])
 
 
 async def test_c_sub_over_supabase_too(world: World) -> None:

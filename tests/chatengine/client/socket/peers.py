@@ -123,7 +123,10 @@ class Peer:
 
 @asynccontextmanager
 async def scripted(script: Callable[[Peer], Awaitable[None]]) -> AsyncIterator[str]:
-    """A server that does as the script says on each WebSocket; yields its URL. No polling."""
+    """A server that does as the script says on each WebSocket; yields its URL. No polling.
+
+    Over HTTP its history is empty.
+    """
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.query.get("transport") != "websocket":
@@ -136,7 +139,12 @@ async def scripted(script: Callable[[Peer], Awaitable[None]]) -> AsyncIterator[s
         return socket
 
     app = web.Application()
+
+    async def nothing(_: web.Request) -> web.Response:
+        return web.json_response([])
+
     app.router.add_route("*", "/api/ws/", handle)
+    app.router.add_get("/api/chat/{what}", nothing)
     async with serving(app, "127.0.0.1", 0, handler_cancellation=True) as port:
         yield f"http://127.0.0.1:{port}"
 

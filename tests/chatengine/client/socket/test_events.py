@@ -10,6 +10,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from chatengine import events
+from chatengine.client.problems import NotSubscribed
 from fakes.serving import serving
 from tests.chatengine.client.socket.peers import QUICK, Heard, Peer, scripted, source
 from tests.fakes.chatengine.world import JID, OTHER_JID, SETTINGS, running
@@ -254,7 +255,6 @@ async def test_a_new_connection_is_told_before_its_events() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        '431[{"ok":false,"error":{"code":"bad_request","message":"no"}}]',
         "431[]",
         '431["ok"]',
         "431[{}]",
@@ -262,7 +262,7 @@ async def test_a_new_connection_is_told_before_its_events() -> None:
     ],
 )
 async def test_what_is_no_yes_is_no_subscription(answer: str | None) -> None:
-    """A subscription that is refused, or not answered in time, is False; nothing waits on."""
+    """A subscription that is answered by nothing, or not in time, is False; nothing waits on."""
 
     async def script(peer: Peer) -> None:
         await peer.let_in()
@@ -275,6 +275,34 @@ async def test_what_is_no_yes_is_no_subscription(answer: str | None) -> None:
     async with scripted(script) as url, source(url, timing=timing) as socket:
         await until(lambda: socket.connected)
         assert await socket.subscribe(JID) is False
+        assert socket.connected
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ('{"code":"bad_request","message":"no"}', "bad_request, no"),
+        ('{"message":"\\u001b[31mno"}', "[31mno"),
+        ('"no"', "no"),
+        ("7", "without a reason"),
+    ],
+)
+async def test_a_subscription_that_is_refused(error: str, words: str) -> None:
+    """The server's no is told in its own words, made harmless."""
+
+    async def script(peer: Peer) -> None:
+        await peer.let_in()
+        await peer.receive()
+        await peer.send(f'431[{{"ok":false,"error":{error}}}]')
+        await peer.rest()
+
+    async with scripted(script) as url, source(url) as socket:
+        await until(lambda: socket.connected)
+        with pytest.raises(NotSubscribed) as caught:
+            await socket.subscribe(JID)
+        assert str(caught.value) == (
+            f"ChatEngine refused a subscription: {words} (it is tried again)"
+        )
         assert socket.connected
 
 
