@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -17,6 +21,9 @@ from chatengine.client.config import (
     TokenConfig,
     read_config,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 WHOLE: dict[str, Any] = {
     "chatengine": {"url": "http://127.0.0.1:4001", "path": "/api/ws", "unknown": 1},
@@ -131,6 +138,32 @@ def test_a_struct_built_by_hand_is_checked_as_well() -> None:
         ChatEngineConfig(url="nowhere")
     with pytest.raises(ConfigError, match="reconnectDelayMs"):
         Timing(reconnect_delay_ms=0)
+
+
+def test_the_table_of_the_documentation_is_the_configuration() -> None:
+    """docs/client.md has every field that `read_config` takes, with its default, and no other."""
+    text = (Path(__file__).parents[3] / "docs" / "client.md").read_text()
+    table = text.split("## What it is told")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([\w.]+)` \| (.+?) \|", table, re.MULTILINE)
+    assert dict(rows) == dict(described(ClientConfig))
+    assert len(rows) == len(dict(rows))
+
+
+def described(part: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The fields of a part as the table has them, those of its parts after each."""
+    for each in msgspec.structs.fields(part):
+        default: object = each.default
+        if each.default_factory is not msgspec.NODEFAULT:
+            default = each.default_factory()
+        if default == Timing():
+            default = {}
+        required = default is msgspec.NODEFAULT
+        name = prefix + each.encode_name
+        yield name, "required" if required else json.dumps(default)
+        kinds = (each.type, *get_args(each.type))
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+                yield from described(kind, f"{name}.")
 
 
 def test_secrets_do_not_show() -> None:
