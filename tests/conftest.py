@@ -1,5 +1,6 @@
 """What all tests share: Hypothesis' profile, a certificate, the Node programs beside the fakes."""
 
+import pytest
 from hypothesis import settings
 
 from tests.certificates import certificate
@@ -10,3 +11,8 @@ __all__ = ["certificate", "node", "node_peers"]
 # A loaded machine is slow now and then; pytest's own timeout catches what never ends.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what is marked `first`: one process has it, the others share out the rest."""
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)

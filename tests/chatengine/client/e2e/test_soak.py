@@ -35,9 +35,12 @@ if TYPE_CHECKING:
 
     from chatengine.client import CrmClient
 
-FLAP_S = 25.0
-"""With a timing twenty times as quick as the default, half an hour takes a minute and a half; a
-quarter of that meets every fault a dozen times."""
+FLAP_S = 120.0
+"""Half an hour, as `FAST` is fifteen times as quick as the default timing, or more."""
+
+FLAPS = 360
+"""Faults that half an hour has room for: with the default timing it takes 5 s from a loss over the
+grace, the join and the return to the release. As a rule it is twice as many."""
 
 FAST = replace(
     QUICK,
@@ -105,10 +108,13 @@ FAULTS: tuple[Callable[[World], Awaitable[None]], ...] = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1])
-async def test_c_fbk_8_soak_flapping_leaves_nothing_behind(seed: int) -> None:
-    """Under faults of every kind nothing is lost, twice or out of order, and nothing leaks."""
-    fate = random.Random(seed)
+@pytest.mark.first
+@pytest.mark.timeout(600)  # on however slow a machine
+async def test_c_fbk_8_soak_flapping_leaves_nothing_behind() -> None:
+    """Half an hour of faults of every kind, in two minutes: nothing is lost, twice or out of order,
+    and neither task, socket, channel nor memory is left over.
+    """
+    fate = random.Random(1)
     quick = running_world(ping_interval_ms=200, ping_timeout_ms=200)
     with traced():
         await soak(quick, fate)
@@ -116,15 +122,15 @@ async def test_c_fbk_8_soak_flapping_leaves_nothing_behind(seed: int) -> None:
 
 async def soak(quick: AbstractAsyncContextManager[World], fate: random.Random) -> None:
     async with quick as world, world.client(timing=FAST) as client:
-        await flap(world, client, fate, 3.0)  # what is made once and kept is made now
+        await flap(world, client, fate, 3.0, 10)  # what is made once and kept is made now
         before = await at_rest(world, client)
-        texts = await flap(world, client, fate, FLAP_S)
+        texts = await flap(world, client, fate, FLAP_S, FLAPS)
         after = await at_rest(world, client)
         for jid, written in texts.items():
             shown = [each for each in bodies(client, jid) if each in written]
             assert shown == written[::-1]
             assert len(set(bodies(client, jid))) == len(bodies(client, jid))
-        assert client.counters.reconnects > 3  # it did flap, on however slow a machine
+        assert client.counters.reconnects > FLAPS / 10  # not every fault is the socket's end
         assert after.tasks <= before.tasks
         assert after.agents == 1
         assert after.connections <= 1 + 2 * MOST_FETCHES
@@ -167,18 +173,23 @@ class Left:
     memory: int
 
 
+async def at_last(look: Callable[[], object]) -> None:
+    """Wait for what is not measured here, on however slow a machine."""
+    await until(look, within_s=30)
+
+
 async def at_rest(world: World, client: CrmClient) -> Left:
     await healed(world)
     world.supabase.faults.clear()
-    await until(lambda: client.connection.source is Source.WEBSOCKET)
-    await until(lambda: not world.channels and not world.supabase.hub.sockets)
-    await until(lambda: not tasks_of("filling.py"))
+    await at_last(lambda: client.connection.source is Source.WEBSOCKET)
+    await at_last(lambda: not world.channels and not world.supabase.hub.sockets)
+    await at_last(lambda: not tasks_of("filling.py"))
     world.network.reset_all()  # what HTTP keeps alive goes too
     world.supabase_network.reset_all()
     reconnects = client.counters.reconnects
-    await until(lambda: client.counters.reconnects > reconnects)
-    await until(lambda: client.connection.source is Source.WEBSOCKET)
-    await until(lambda: not tasks_of("filling.py") and not world.supabase.hub.sockets)
+    await at_last(lambda: client.counters.reconnects > reconnects)
+    await at_last(lambda: client.connection.source is Source.WEBSOCKET)
+    await at_last(lambda: not tasks_of("filling.py") and not world.supabase.hub.sockets)
     return Left(
         tasks=len(tasks_of("")),
         connections=len(connections(world)),
@@ -195,14 +206,16 @@ def connections(world: World) -> list[object]:
 
 
 async def flap(
-    world: World, client: CrmClient, fate: random.Random, seconds: float
+    world: World, client: CrmClient, fate: random.Random, seconds: float, faults: int
 ) -> dict[str, list[str]]:
-    """Let faults happen one after the other while both customers write; returns their texts."""
+    """Let faults happen while both customers write, for so long, and so many; returns the texts."""
     texts: dict[str, list[str]] = {JID: [], OTHER_JID: []}
     client.open(OTHER_JID)
     until_s = time.monotonic() + seconds
-    while time.monotonic() < until_s:
-        await fate.choice(FAULTS)(world)
+    while time.monotonic() < until_s or faults > 0:
+        fault = fate.choice(FAULTS)
+        faults -= fault is not healed
+        await fault(world)
         for _ in range(fate.randint(1, 6)):
             jid = fate.choice((JID, OTHER_JID))
             text = f"{len(texts[jid])} of {until_s}"
@@ -212,7 +225,7 @@ async def flap(
     client.close(OTHER_JID)
     await healed(world)
     world.supabase.faults.clear()
-    await until(lambda: client.connection.source is Source.WEBSOCKET)
+    await at_last(lambda: client.connection.source is Source.WEBSOCKET)
     client.open(OTHER_JID)
-    await until(lambda: all(set(texts[jid]) <= set(bodies(client, jid)) for jid in texts))
+    await at_last(lambda: all(set(texts[jid]) <= set(bodies(client, jid)) for jid in texts))
     return texts
