@@ -103,6 +103,8 @@ async def test_preview_and_moment(world: World, client: ClientUnderTest) -> None
     await heard(world, client)
     expected = [(each, NOW_MS - at, texts[each][:50]) for at, each in enumerate(texts)]
     client.verify("50 code points at most", lines(*texts), expected)
+    await push(world, "c-4", "later", at=1)
+    await client.comes_to("both of the last", lines("c-4"), [("c-4", NOW_MS + 1, "later")])
 
 
 @shows("C-CNV-2")

@@ -183,12 +183,16 @@ async def test_no_status_goes_back_on_the_return(world: World, client: ClientUnd
 
 
 async def through_a_loss(world: World, client: ClientUnderTest, number: int = 0) -> list[str]:
-    """Write at every moment of a loss, a fallback and the return; returns what was written."""
-    texts = []
+    """Write at every moment of a loss, a fallback and the return; returns what was written.
+
+    The customer and somebody of ours take turns: over two losses each has written at each moment.
+    """
+    texts: list[str] = []
 
     async def write(moment: str) -> None:
+        by_us = (len(texts) + number) % 2 == 1
         texts.append(f"{moment} {number}")
-        await world.write(texts[-1])
+        await world.write(texts[-1], by_us=by_us)
 
     await write("before")
     world.take_down()

@@ -11,6 +11,7 @@ from conformance.checks import shows
 from conformance.client.feeds import Feed, SocketFeed
 from conformance.client.stages import (
     Source,
+    beginning,
     bodies,
     connected,
     found,
@@ -46,17 +47,20 @@ async def test_in_no_other_conversation(feed: Feed, client: ClientUnderTest) -> 
     await feed.start(ANNA, BRUNO)
     await feed.tell(Told(text="for Anna", number=1))
     await feed.tell(Told(text="for Bruno", number=2, conversation_id=BRUNO))
+    with beginning("messages that show (C-MSG-1)"):
+        await client.until("both show", lambda s: all(map(any, zip(*_places(s), strict=True))))
+    client.verify("each in its own", _places, [[1, 0], [0, 1]])
     await feed.fence(ANNA)
     await feed.fence(BRUNO)
-    client.verify(
-        "each in its own",
-        lambda snapshot: [
-            len(found(snapshot, text, conversation))
-            for text in ("for Anna", "for Bruno")
-            for conversation in (ANNA, BRUNO)
-        ],
-        [1, 0, 0, 1],
-    )
+    client.verify("each in its own", _places, [[1, 0], [0, 1]])
+
+
+def _places(snapshot: Snapshot) -> list[list[int]]:
+    """How often each of two conversations has each of the two texts."""
+    return [
+        [len(found(snapshot, text, conversation)) for text in ("for Anna", "for Bruno")]
+        for conversation in (ANNA, BRUNO)
+    ]
 
 
 @shows("C-MSG-2")

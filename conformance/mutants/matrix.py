@@ -55,6 +55,11 @@ class Trial(Struct, frozen=True, kw_only=True):
         return {each: checks for each, checks in self.blames.items() if each in self.breaks}
 
     @property
+    def unseen(self) -> list[str]:
+        """The requirements that it breaks, and that none of their own checks found broken."""
+        return [each for each in self.breaks if each not in self.caught_by]
+
+    @property
     def checks_that_caught(self) -> list[str]:
         """The checks among them, each once, by name."""
         return sorted({each for checks in self.caught_by.values() for each in checks})
@@ -99,7 +104,8 @@ class Matrix(Struct, frozen=True, kw_only=True):
 
 
 def judged(trials: Sequence[Trial]) -> Matrix:
-    """Judge: every mutant caught, nothing correct blamed, and no check that catches nothing.
+    """Judge: every mutant caught by whatever it breaks, nothing correct blamed, and no check that
+    catches nothing.
 
     The last where a side's correct program was tried: that trial says which checks there are.
     """
@@ -122,6 +128,8 @@ def _wrongs(trials: Sequence[Trial], caught: Mapping[str, Sequence[str]]) -> Ite
             yield f"{who}: the suite came to no result."
         elif not trial.is_correct and not trial.caught_by:
             yield f"{who} survives ({', '.join(trial.breaks)}): {trial.does}"
+        elif trial.unseen:
+            yield f"{who} breaks {', '.join(trial.unseen)}, and no check of that says so."
         elif trial.is_correct and trial.blames:
             for identifier, checks in trial.blames.items():
                 yield f"{who} keeps {identifier} and is blamed by {', '.join(checks)}."

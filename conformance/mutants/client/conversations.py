@@ -139,8 +139,8 @@ def lets_an_older_event_move_an_entry_back(seams: Seams) -> None:
 
     @seams.function(Conversations, "see")
     def seen(self: Conversations, message: Message, whatsapp_number_id: str | None = None) -> bool:
-        known = self._known_as(message.conversation_id)
-        known.last = None
+        if known := self._known.get(message.conversation_id):
+            known.last = None
         return see(self, message, whatsapp_number_id)
 
 

@@ -98,7 +98,7 @@ def drops_early_statuses(seams: Seams) -> None:
         return provider_name(name) in self._names and raise_status(self, name, status)
 
 
-@mutant("C-STA-1", "C-STA-2")
+@mutant("C-STA-1")
 def keeps_the_last_early_status(seams: Seams) -> None:
     """Of several statuses that come before their message keeps the last, not the greatest."""
     raise_status = Messages.raise_status

@@ -78,6 +78,14 @@ def test_a_survivor() -> None:
     assert matrix.score == "2 of 3 mutants caught (66.7 %)"
 
 
+def test_each_requirement_that_is_broken_is_seen() -> None:
+    """Of a mutant that breaks two requirements, checks of each have to say so."""
+    half = trial("half", {"S-SUB-1": {"a": FAIL}, "S-SUB-2": {"b": PASS}}, "S-SUB-1", "S-SUB-2")
+    matrix = judged([GOOD, LOUD, SLOW, half])
+    assert matrix.wrongs == ("server/half breaks S-SUB-2, and no check of that says so.",)
+    assert matrix.score == "3 of 3 mutants caught (100 %)"
+
+
 def test_blamed_for_another_reason_is_not_caught() -> None:
     """A check of a requirement that a mutant keeps does not catch it."""
     other = trial("other", {"S-SUB-1": {"a": PASS}, "S-SUB-2": {"b": FAIL}}, "S-SUB-1")

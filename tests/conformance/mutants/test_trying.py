@@ -32,11 +32,11 @@ def test_some_by_name() -> None:
 
 def test_what_the_suite_is_told() -> None:
     """A mutant is an ordinary command, and the requirements are those that it breaks."""
-    (task,) = tasks(["client"], ["keeps-the-last-early-status"], whole=False)
-    command = f"{sys.executable} -m conformance.mutants.client keeps-the-last-early-status"
+    (task,) = tasks(["client"], ["shows-a-second-tabs-message-twice"], whole=False)
+    command = f"{sys.executable} -m conformance.mutants.client shows-a-second-tabs-message-twice"
     assert task.arguments == [
         *("--side", "client", "--seed", "1", "--client-cmd", command, "-n", "0"),
-        *("--only", "C-STA-1", "--only", "C-STA-2", "-k", "not test_drawn"),
+        *("--only", "C-FBK-5", "--only", "C-MSG-4", "-k", "not test_drawn"),
     ]
 
 
