@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 _QUOTED: Final = 120
 _DOCUMENT: Final = b"{"
-"""The first line of a failure's file (`conformance.generated.replay`); no record has such a one."""
+"""The first line of a failure's file (`conformance.generated`); no record has such a one."""
 
 Watch: TypeAlias = Callable[[Iterable[bytes]], Iterable[bytes]]
 """Sees the lines of a file pass."""
