@@ -15,6 +15,7 @@ from conformance.mutants.mutant import Mutant
 from conformance.requirements import REQUIREMENTS, Side
 
 SIDES: dict[Side, dict[str, Mutant]] = {"client": client.MUTANTS, "server": server.MUTANTS}
+README = Path(__file__).parents[3] / "README.md"
 EACH = [(side, mutant) for side, mutants in SIDES.items() for mutant in mutants.values()]
 
 
@@ -24,6 +25,15 @@ def test_there_are_thirty_of_each_side(side: Side) -> None:
     broken = [each for each in SIDES[side].values() if each.breaks]
     assert len(broken) >= 30
     assert len(SIDES[side]) > len(broken)
+
+
+def test_the_readme_tells_how_many() -> None:
+    """The README has as many mutants and lawful variants as there are."""
+    broken = {side: sum(bool(each.breaks) for each in SIDES[side].values()) for side in SIDES}
+    lawful = len(EACH) - sum(broken.values())
+    told = " ".join(README.read_text().split())
+    assert f"{broken['server']} broken servers and {broken['client']} broken clients" in told
+    assert f"while {lawful} that differ lawfully" in told
 
 
 @pytest.mark.parametrize("side", SIDES)
