@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import signal
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,8 @@ _LONGEST_LINE: Final = 16 * 1024 * 1024
 
 _MOST_LOGS: Final = 256 * 1024 * 1024
 """Bytes of stderr in one process' life; who writes more cannot be tried beside anything else."""
+
+_ERROR: Final = re.compile(rb"[\w.$]*(?:Error|Exception|Rejection)\b[^:]*:")
 
 _CHUNK: Final = 64 * 1024
 _QUOTED: Final = 120
@@ -248,7 +251,9 @@ class Adapter:
 
     def _last_words(self) -> str:
         lines = [line for line in bytes(self._logs).splitlines() if line.strip()]
-        return f"; its last log line: {_quoted(lines[-1])}" if lines else ""
+        errors = [line for line in lines if b"Error" in line]  # Node ends with its version
+        last = (errors or lines)[-1:]
+        return f"; its last log line: {_quoted(last[0])}" if last else ""
 
     def _fail(self, what: str, kind: type[AdapterProblem] = AdapterProblem) -> AdapterProblem:
         """Note what is wrong, the first thing alone; whoever waits for an answer is told."""
@@ -262,6 +267,13 @@ class Adapter:
     def _kill(self) -> None:
         with suppress(ProcessLookupError, PermissionError):  # all of its group are gone
             os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def _telling(lines: Sequence[bytes]) -> bytes:
+    """The last line; where an error ended Node, which prints more behind it, the error's."""
+    if lines[-1].startswith(b"Node.js v"):
+        return next(filter(_ERROR.match, reversed(lines)), lines[-1])
+    return lines[-1]
 
 
 def _signal(number: int) -> str:

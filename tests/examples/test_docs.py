@@ -41,7 +41,7 @@ def adapter(tmp_path: Path) -> Path:
 
 
 def test_it_speaks_the_protocol(adapter: Path) -> None:
-    """It answers in order, names what it does not know or cannot do, and keeps texts as they are."""
+    """It answers in order, names what it cannot do, and leaves texts as they are."""
     text = "one\u2028line, olá"
     asked: list[dict[str, Any]] = [
         {"verb": "hello", "protocol": 1},
