@@ -251,9 +251,7 @@ class Adapter:
 
     def _last_words(self) -> str:
         lines = [line for line in bytes(self._logs).splitlines() if line.strip()]
-        errors = [line for line in lines if b"Error" in line]  # Node ends with its version
-        last = (errors or lines)[-1:]
-        return f"; its last log line: {_quoted(last[0])}" if last else ""
+        return f"; its last log line: {_quoted(_telling(lines))}" if lines else ""
 
     def _fail(self, what: str, kind: type[AdapterProblem] = AdapterProblem) -> AdapterProblem:
         """Note what is wrong, the first thing alone; whoever waits for an answer is told."""

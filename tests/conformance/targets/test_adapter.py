@@ -29,12 +29,6 @@ SENTENCES = {
         "The adapter ended with exit code 1 while `hello` was asked; "
         "its last log line: 'Error: no crm'.",
     ),
-    "an error ends Node": (
-        "read()\nlog(\"node:internal:1\\n\\nError: Cannot find module 'ws'\\n    at x.js:1\\n\""
-        "\"{ code: 'E' }\\n\\nNode.js v20.20.2\\n\")\nsys.exit(1)",
-        "The adapter ended with exit code 1 while `hello` was asked; "
-        "its last log line: \"Error: Cannot find module 'ws'\".",
-    ),
     "it is killed": (
         "read()\nos.kill(os.getpid(), 9)",
         "The adapter ended by SIGKILL while `hello` was asked.",
