@@ -387,7 +387,8 @@ def _stale(h: H) -> bool:
         for before, after in pairwise(mine):
             now = {c.id: c.last_message_ms or 0 for c in after.conversations}
             if not _stopped(h, who, before.at_us, after.at_us) and any(
-                now.get(c.id, -1) < (c.last_message_ms or 0) for c in before.conversations
+                c.id not in now or now[c.id] < (c.last_message_ms or 0)
+                for c in before.conversations
             ):
                 return True
     return False
