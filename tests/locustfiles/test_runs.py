@@ -80,7 +80,7 @@ async def test_forked_workers_give_the_same_totals(tmp_path: Path) -> None:
 async def test_the_history_of_all_workers_is_one_file(tmp_path: Path) -> None:
     """What two workers did and received is judged as one: what was lost is lost, all else there."""
     with broken_server(Faults(lose_every=5)) as server:
-        more = ["--headless", "--processes", "2", "--history", "10000"]
+        more = ["--headless", "--processes", "2", "--history", "10000", "--settle-seconds", "3"]
         ended = await finished(*locust(server.url, tmp_path, *more))
         record, lost = only_record(ended, tmp_path, "fail"), server.deliveries["lost"]
         path = only_history(tmp_path)
