@@ -99,7 +99,8 @@ async def test_preview_and_moment(world: World, client: ClientUnderTest) -> None
     await connected(world, client)
     texts = {"c-1": "a" * 51, "c-2": "🙂" * 60, "c-3": "é" * 50, "c-4": "short"}
     for at, (conversation, text) in enumerate(texts.items()):
-        await push(world, conversation, text, at=-at)
+        later = from_ms(NOW_MS + 60_000)  # of the conversation, not of its last message
+        await push(world, conversation, text, at=-at, updatedAt=later)
     await heard(world, client)
     expected = [(each, NOW_MS - at, texts[each][:50]) for at, each in enumerate(texts)]
     client.verify("50 code points at most", lines(*texts), expected)

@@ -11,11 +11,14 @@ from conformance.checks import shows
 from conformance.client.feeds import Feed, SocketFeed
 from conformance.client.stages import (
     Source,
+    all_show,
     beginning,
     bodies,
     connected,
     found,
+    is_back,
     message,
+    notices_the_loss,
     on_supabase,
     send_fence,
 )
@@ -76,20 +79,23 @@ async def test_in_no_other_workspace(world: World, client: ClientUnderTest) -> N
 
 @shows("C-MSG-3")
 async def test_one_message_per_id(feed: Feed, client: ClientUnderTest) -> None:
-    """The same message told three times shows once, with or without a provider id."""
+    """The same message told three times shows once, with or without a provider id; two show
+    twice, whatever else they have in common.
+    """
     await feed.start(ANNA)
     now_ms = int(time.time() * 1000)
     plain = Told(text="thrice", number=1, created_ms=now_ms)
     named = Told(text="thrice, too", number=2, created_ms=now_ms, provider_id="P-2")
-    for told in (plain, named):
+    one, other = (Told(text="ok", number=number, created_ms=now_ms) for number in (3, 4))
+    for told in (plain, named, one, other):
         await feed.tell(told)
         await feed.tell_again(told)
         await feed.tell_again(told)
     await feed.fence()
     client.verify(
         "each once",
-        lambda snapshot: [len(found(snapshot, told.text)) for told in (plain, named)],
-        [1, 1],
+        lambda snapshot: [len(found(snapshot, told.text)) for told in (plain, named, one)],
+        [1, 1, 2],
     )
 
 
@@ -261,6 +267,20 @@ async def test_a_row_of_an_unknown_type_is_dropped(world: World, client: ClientU
 
 
 @shows("C-MSG-7")
+async def test_a_malformed_row_of_a_gap_is_dropped(world: World, client: ClientUnderTest) -> None:
+    """A row of an unknown `type` among those of a gap: the others are still handled."""
+    client.needs("websocket", "supabase")
+    await connected(world, client, ANNA)
+    with beginning("a gap that is closed (C-FBK-4)"):
+        await _misses(world, client, "missed")
+    world.bring_back()
+    await is_back(world, client, ANNA)
+    world.supabase.database.insert("messages", [row(Told(text="broken"), type="hologram")])
+    await _misses(world, client, "missed beside it")
+    client.verify("not shown", lambda snapshot: len(found(snapshot, "broken")), 0)
+
+
+@shows("C-MSG-7")
 async def test_what_follows_junk_is_still_handled(world: World, client: ClientUnderTest) -> None:
     """Whatever comes as whatever event, what follows is still handled."""
     client.needs("websocket")
@@ -283,6 +303,15 @@ async def _harm(world: World, client: ClientUnderTest, told: object) -> str | No
     if found(snapshot, "broken"):
         return "it shows"
     return None if snapshot.counters.malformed > before else "it is not counted"
+
+
+async def _misses(world: World, client: ClientUnderTest, text: str) -> None:
+    """Write while nothing serves, and wait until Supabase's history has brought it."""
+    world.take_down(world.network, world.supabase_network)
+    await notices_the_loss(client)
+    await world.write(text)
+    world.bring_back(world.supabase_network)
+    await all_show(client, text)
 
 
 async def _follows(

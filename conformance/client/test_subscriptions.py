@@ -84,6 +84,23 @@ async def test_subscribed_again_each_time(world: World, client: ClientUnderTest)
     once_each(world, subscribes, 6)
 
 
+@shows("C-SUB-3")
+async def test_opened_while_it_was_not_connected(world: World, client: ClientUnderTest) -> None:
+    """What is opened during a loss is subscribed once after it (socket.io-client sends what was
+    emitted meanwhile, too).
+    """
+    await connected(world, client, ANNA)
+    world.take_down()
+    await notices_the_loss(client)
+    await client.open(BRUNO)
+    world.bring_back()
+    subscribes = count(world, "subscribe", BRUNO)
+    await is_connected(client)
+    await come_to(world, ANNA, BRUNO)
+    await settle(world, client)
+    once_each(world, subscribes, 1)
+
+
 @shows("C-SUB-4")
 async def test_closing_unsubscribes(world: World, client: ClientUnderTest) -> None:
     """A closed conversation is unsubscribed, and not subscribed again by a reconnect."""
@@ -122,6 +139,25 @@ async def test_opened_twice_is_one_subscription(world: World, client: ClientUnde
     await come_to(world, ANNA, BRUNO, CLARA)
     if unsubscribes.count:
         raise broken(world, "no unsubscribe before the last close", "an unsubscribe")
+    await client.close(ANNA)
+    await come_to(world, BRUNO, CLARA)
+
+
+@shows("C-SUB-5")
+async def test_opened_twice_over_a_reconnect(world: World, client: ClientUnderTest) -> None:
+    """A reconnect makes no second subscription of it, and forgets neither of the two."""
+    await connected(world, client)
+    await client.open(ANNA)
+    await client.open(ANNA)
+    await settle(world, client)
+    subscribes = count(world, "subscribe", ANNA)
+    await lost_and_back(world, client, "rst")
+    with beginning("another subscription (C-SUB-3)"):
+        await come_to(world, ANNA, CLARA)
+    await client.close(ANNA)
+    await client.open(BRUNO)  # whatever the close has sent, it sent before this
+    await come_to(world, ANNA, BRUNO, CLARA)
+    once_each(world, subscribes, 1)
     await client.close(ANNA)
     await come_to(world, BRUNO, CLARA)
 
