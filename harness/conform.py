@@ -13,6 +13,7 @@ from typing import Final, NoReturn, TypeVar
 import click
 
 import conformance
+from conformance.targets.variables import SAFE_PATH
 
 __all__ = ["conform"]
 
@@ -113,4 +114,5 @@ def _run(side: str, options: dict[str, object]) -> NoReturn:
         for one in value if isinstance(value, tuple) else (value,):
             if one is not None:
                 words.append(f"{option}={one}")
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *words])
+    environment = os.environ | {SAFE_PATH: "1"}
+    os.execve(sys.executable, [sys.executable, "-m", "pytest", *words], environment)

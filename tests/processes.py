@@ -30,15 +30,20 @@ class Ended(Struct, frozen=True):
 
 @asynccontextmanager
 async def program(
-    *arguments: str, env: Mapping[str, str] | None = None, stdin: int | None = None
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    stdin: int | None = None,
+    folder: Path = _ROOT,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run `python -m <arguments>` within the block; what still runs at its end is killed."""
+    """Run `python -m <arguments>` within the block; what still runs at its end is killed.
+
+    What lies in `folder`, where it runs, is not imported.
+    """
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
+        *(sys.executable, "-P", "-m"),
         *arguments,
-        cwd=_ROOT,
-        env={"PATH": os.environ.get("PATH", ""), **(env or {})},
+        cwd=folder,
+        env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(_ROOT), **(env or {})},
         stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -67,7 +72,9 @@ async def end(process: asyncio.subprocess.Process) -> Ended:
     return Ended(process.returncode, out.decode(), err.decode())
 
 
-async def run_program(*arguments: str, env: Mapping[str, str] | None = None) -> Ended:
+async def run_program(
+    *arguments: str, env: Mapping[str, str] | None = None, folder: Path = _ROOT
+) -> Ended:
     """Run `python -m <arguments>` to its end."""
-    async with program(*arguments, env=env) as process:
+    async with program(*arguments, env=env, folder=folder) as process:
         return await end(process)

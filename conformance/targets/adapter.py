@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from conformance.outcomes import CouldNotRun, TargetGone
+from conformance.targets.variables import inherited
 
 __all__ = ["ANSWER_S", "Adapter", "AdapterEnded", "AdapterProblem", "Refusal"]
 
@@ -103,6 +104,7 @@ class Adapter:
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
+                env=inherited(),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,

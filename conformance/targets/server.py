@@ -23,16 +23,18 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from chatengine.events import SOCKET_PATH
 from conformance.outcomes import CouldNotRun, TargetGone
+from conformance.targets.variables import inherited
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from fakes.chatengine.settings import ChatEngineSettings
 
 __all__ = ["OWN_FAKE", "ServerAtUrl", "ServerCommand", "ServerUnderTest", "environment_of"]
 
-OWN_FAKE: Final = (sys.executable, "-m", "fakes.chatengine")
+OWN_FAKE: Final = (sys.executable, "-P", "-m", "fakes.chatengine")
 """The project's own server, which is tried where no other is named."""
+
+_ITS_SETTINGS: Final = ("CHATENGINE_", "EVOLUTION_", "SUPABASE_", "PING_", "CONTROL_")
+"""What a server would take for settings: of the harness's environment they are none of its."""
 
 _START_S: Final = 30.0
 """From the start of a command to `listening`: a cold interpreter on a busy two-core machine takes
@@ -210,7 +212,7 @@ class ServerCommand(ServerUnderTest):
         return f"`{shlex.join(self._command)}`"
 
     async def _launch(self, port: int) -> None:
-        environment = _without_ours(os.environ) | environment_of(self.settings)
+        environment = inherited(without=_ITS_SETTINGS) | environment_of(self.settings)
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -273,12 +275,6 @@ class ServerCommand(ServerUnderTest):
         assert self._process is not None
         with suppress(ProcessLookupError, PermissionError):  # all of its group are gone
             os.killpg(self._process.pid, number)
-
-
-def _without_ours(variables: Mapping[str, str]) -> dict[str, str]:
-    """The harness's own environment, without what a server would take for its settings."""
-    ours = ("CHATENGINE_", "EVOLUTION_", "SUPABASE_", "PING_", "CONTROL_")
-    return {name: value for name, value in variables.items() if not name.startswith(ours)}
 
 
 def _free_port() -> int:

@@ -2,15 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.processes import Ended, run_program
 
 
-async def conform(*arguments: str) -> Ended:
-    """Run `chatengine-harness conform` to its end."""
-    return await run_program("harness", "conform", *arguments)
+async def conform(*arguments: str, **how: Any) -> Ended:
+    """Run `chatengine-harness conform` to its end; `how` as of `run_program`."""
+    return await run_program("harness", "conform", *arguments, **how)
 
 
 @pytest.mark.parametrize("side", ["server", "client"])
@@ -62,3 +63,12 @@ async def test_a_run_of_one_requirement_says_what_came_of_it(tmp_path: Path) -> 
     assert (found["summary"]["seed"], found["summary"]["profile"]) == (5, "night")
     assert "S-SUB-4" in junit.read_text()
     assert "Conforms" in (tmp_path / "r" / "report.html").read_text()
+
+
+async def test_an_implementers_packages_are_not_taken_for_ours(tmp_path: Path) -> None:
+    """It runs in an implementer's folder, which may have modules of the same names."""
+    for name in ("chatengine", "fakes", "conformance", "html"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('not ours')\n")
+    told = await conform("server", "--only", "S-WHK-2", "--workers", "1", folder=tmp_path)
+    assert told.code == 0, told.out + told.err
+    assert (tmp_path / "out" / "conformance" / "results.json").is_file()
