@@ -192,6 +192,19 @@ def shows_typing_for_ever(seams: Seams) -> None:
 
 
 @mutant("C-TYP-2")
+def counts_silence_from_the_first_word(seams: Seams) -> None:
+    """Ends another's typing 5 s after it began, though they type on."""
+    hear = Typing.hear
+
+    @seams.function(Typing, "hear")
+    def once(
+        self: Typing, conversation_id: str, user_id: str, is_typing: bool, now_ms: int
+    ) -> None:
+        if not (is_typing and user_id in self.view(conversation_id)):
+            hear(self, conversation_id, user_id, is_typing, now_ms)
+
+
+@mutant("C-TYP-2")
 def shows_typing_everywhere(seams: Seams) -> None:
     """Shows who types in every conversation that is open."""
     view = Typing.view

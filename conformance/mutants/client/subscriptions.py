@@ -74,6 +74,28 @@ def subscribes_twice_after_a_reconnect(seams: Seams) -> None:
         is_first = False
 
 
+@mutant("C-SUB-3")
+def sends_what_it_kept_as_well(seams: Seams) -> None:
+    """Subscribes what was opened during a loss, and sends the command it could not send, too."""
+    opened, connected, kept = ChatEngineLink.opened, ChatEngineLink.connected, list[str]()
+    is_first = True
+
+    @seams.function(ChatEngineLink, "opened")
+    def keep(self: ChatEngineLink, conversation_id: str) -> None:
+        if not (is_first or self.socket.connected):
+            kept.append(conversation_id)
+        opened(self, conversation_id)
+
+    @seams.function(ChatEngineLink, "connected")
+    def with_those(self: ChatEngineLink) -> None:
+        nonlocal is_first
+        connected(self)
+        for key in kept:
+            self._shared.background.start(("kept", key), _subscribe(self, key))
+        kept.clear()
+        is_first = False
+
+
 async def _subscribe(link: ChatEngineLink, key: str) -> None:
     await link.socket.subscribe(key)
 
