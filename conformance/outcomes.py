@@ -62,7 +62,8 @@ class Nonconforming(Exception):
 
     `history` is the part that shows it, an event an item, in the order of time: mappings, structs
     or texts. `replay` is the file from which `--replay` runs it again. `capability` is what the
-    target claims and does not have at all: that is a failure even of a SHOULD.
+    target claims and does not have at all: that is a failure even of a SHOULD. `blames` are those
+    requirements of the check's that are broken; none named: all of them.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Nonconforming(Exception):
         history: Sequence[object] = (),
         replay: str | Path | None = None,
         capability: str | None = None,
+        blames: Sequence[str] = (),
     ) -> None:
         super().__init__(expected, seen)
         self.expected = _text(expected)
@@ -80,6 +82,7 @@ class Nonconforming(Exception):
         self.history = tuple(_text(event) for event in history)
         self.replay = None if replay is None else str(replay)
         self.capability = capability
+        self.blames = tuple(blames)
 
     def __str__(self) -> str:
         claimed = f"{self.capability} is claimed and does not work: " if self.capability else ""
@@ -100,7 +103,15 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[str, ...] = ()
     replay: str | None = None
     capability: str | None = None
+    blames: tuple[str, ...] = ()
     details: str = ""
+
+    def speaks_of(self, identifier: str) -> bool:
+        """Whether it says anything of a requirement that the check shows.
+
+        A search ends with the first failure: of what is not to blame for that it says nothing.
+        """
+        return not self.blames or identifier in self.blames
 
     def for_level(self, level: Level) -> Outcome:
         """What it means for a requirement: a SHOULD that fails warns, but for a broken claim."""
@@ -123,6 +134,7 @@ def ending(error: BaseException | None) -> Ending:
                 history=broken.history,
                 replay=broken.replay,
                 capability=broken.capability,
+                blames=broken.blames,
             )
         case AssertionError() as broken:
             return Ending(outcome=Outcome.FAIL, message=_text(str(broken) or "assertion failed"))

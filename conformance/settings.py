@@ -28,6 +28,7 @@ import msgspec
 from msgspec import Struct
 from yarl import URL
 
+from conformance.generated.failures import FailureError, read_failure
 from conformance.requirements import REQUIREMENTS, Side, UnknownRequirement
 from fakes.chatengine.settings import ChatEngineSettings
 from fakes.environment import SettingsError, is_http_url
@@ -76,8 +77,9 @@ class ClientTarget(Struct, frozen=True, kw_only=True):
 class Settings(Struct, frozen=True, kw_only=True):
     """Everything a run is asked for, checked. `seed` governs whatever the run draws.
 
-    `replay` is a file with a found counterexample, a JSON object; `replayed` is its `check`, the
-    name of the check that found it, which is run again with that file and alone.
+    `replay` is a file with a found counterexample (`conformance.generated.failures`); `replayed` is
+    the name of the check that found it, which is run again with that file and alone, and speaks of
+    what it blamed.
     """
 
     sides: frozenset[Side]
@@ -134,10 +136,6 @@ class Options(Struct, frozen=True, kw_only=True):
     config: str | None = None
 
 
-class _Replay(Struct, frozen=True):
-    check: str
-
-
 class _ServerTable(Struct, frozen=True, forbid_unknown_fields=True):
     url: str | None = None
     command: str | None = None
@@ -169,16 +167,17 @@ def read_settings(
     seed = next(one for one in (options.seed, file.seed, drawn_seed) if one is not None)
     known = options.known_failing or file.known_failing
     replay = None if options.replay is None else folder / options.replay
+    replayed, blamed = (None, ()) if replay is None else _replayed(replay)
     return Settings(
         sides=sides,
         server=_server(options, file.server or _ServerTable(), variables, sides),
         client=_client(options, file.client or _ClientTable()),
         profile=options.profile or file.profile,
         seed=seed,
-        only=_only(options.only, sides),
+        only=_only(options.only or blamed, sides),
         results=folder / (options.results or file.results or _RESULTS),
         replay=replay,
-        replayed=None if replay is None else _replayed(replay),
+        replayed=replayed,
         known_failing=None if known is None else folder / known,
     )
 
@@ -281,14 +280,13 @@ def _argv(command: str | None, what: str) -> tuple[str, ...] | None:
     return argv
 
 
-def _replayed(path: Path) -> str:
-    """The check that a replay file names."""
+def _replayed(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The check that a replay file names, and the requirements that it blames."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Replay).check
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is nothing to replay: {error}.") from None
+        failure = read_failure(path)
+    except FailureError as error:
+        raise SettingsError(f"{error}.") from None
+    return failure.check, failure.blames
 
 
 def _public(url: str | None) -> str | None:

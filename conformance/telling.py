@@ -83,7 +83,7 @@ class Telling:
         """The gravest that a check's end means for what it shows, excused where that is known."""
         if told.outcome is not Outcome.FAIL:
             return told.outcome.value
-        shows = shown_by(item)
+        shows = [one for one in shown_by(item) if told.speaks_of(one)]
         fails = {n for n in shows if told.for_level(REQUIREMENTS[n].level) is Outcome.FAIL}
         if fails - self._known.keys():
             return Outcome.FAIL.value

@@ -25,6 +25,8 @@ def opening_lines(settings: Settings) -> Iterator[str]:
     for side, target in settings.targets.items():
         yield f"{side:<9}{printable(target)}"
     yield f"seed     {settings.seed}, profile {settings.profile}"
+    if settings.replay is not None:
+        yield f"replay   {printable(str(settings.replay))}"
 
 
 def write_summary(verdict: Verdict, settings: Settings, reporter: pytest.TerminalReporter) -> None:
@@ -32,6 +34,8 @@ def write_summary(verdict: Verdict, settings: Settings, reporter: pytest.Termina
     for line in summary_lines(verdict, settings):
         reporter.write_line(line)
     good = verdict.exit_code is ExitCode.CONFORMS
+    if good and settings.replay is not None:
+        reporter.write_line("Not reproduced: the counterexample passes.")
     reporter.write_line(printable(verdict.sentence), bold=True, green=good, red=not good)
     for name, path in (("results", settings.results), ("report", settings.page)):
         reporter.write_line(f"{name:<9}{_short(path)}")
@@ -91,6 +95,8 @@ def _reason(finding: Finding) -> str:
     for each in finding.shown:
         if each.outcome is Outcome.COULD_NOT_RUN:
             return f"{each.ending.message}\n{each.ending.details}".rstrip()
+    if not finding.shown:
+        return "what shows it failed for something else, and ended there"
     return "every check calls it not applicable, and it depends on no capability"
 
 

@@ -115,7 +115,7 @@ def _finding(
     shown = tuple(
         Shown(check, told[check.name], told[check.name].for_level(one.level))
         for check in plan.checks
-        if one.id in check.shows
+        if one.id in check.shows and told[check.name].speaks_of(one.id)
     )
     return Finding(requirement=one, outcome=_outcome(one, shown), shown=shown, known=known)
 

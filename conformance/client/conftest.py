@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final
@@ -16,10 +15,8 @@ from conformance.outcomes import TargetGone
 from conformance.requirements import REQUIREMENTS
 from conformance.settings import Settings
 from conformance.targets.adapter import Adapter, AdapterProblem
-from conformance.targets.client import ClientUnderTest
+from conformance.targets.client import OWN_CLIENT, ClientUnderTest
 from conformance.world import World, WorldSettings, running_world
-
-_REFERENCE: Final = (sys.executable, "-m", "chatengine.client.adapter")
 
 _MOST_PROBLEMS: Final = 3
 """Checks in a row that an adapter breaks off, before what remains is not tried any more."""
@@ -69,7 +66,7 @@ async def make_client(
     settings: Settings, journal: Journal, health: Health
 ) -> AsyncIterator[MakeClient]:
     """Makes clients under a name, each in a process of its own."""
-    command = settings.client.command or _REFERENCE
+    command = settings.client.command or OWN_CLIENT
     async with AsyncExitStack() as stack:
 
         async def make(who: str) -> ClientUnderTest:

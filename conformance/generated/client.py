@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Final
 
-from chatengine.history import Entered, Held, Shown
+from chatengine.history import Entered, Held, Listed, Shown
 from chatengine.moments import to_ms
 from chatengine.payloads import Message, to_wire
 from chatengine.status import Status
 from conformance.deadlines import Deadline, until
 from conformance.generated import schedules as steps
+from conformance.generated.blame import FENCE
 from conformance.generated.schedules import Server, Step
 from conformance.history import History
 from conformance.journal import HARNESS, Journal
+from conformance.outcomes import CouldNotRun
 from conformance.targets.adapter import Adapter
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
 from conformance.targets.protocol import Snapshot, Timing
@@ -41,6 +43,9 @@ _TIMING: Final = Timing(
 _RESTART_S: Final = 0.1
 """How long a server that restarts is gone: a client that comes back at once meets nobody."""
 
+_CONNECTED_S: Final = 10.0
+"""For the first connection; the contract promises 5 s for one that comes back (C-CONN-3)."""
+
 _STORED_S: Final = 5.0
 _MOST_MESSAGES: Final = 10_000
 
@@ -62,6 +67,7 @@ class ClientTarget:
         self._journal = Journal()
         self._world: World
         self._down: set[Server] = set()
+        self._was_away = False
         self._opened: Counter[int] = Counter()
         self._copies: dict[int, tuple[str, object]] = {}
         self._fences = 0
@@ -81,7 +87,9 @@ class ClientTarget:
     async def reset(self, *, fresh: bool) -> History:
         """Start the client afresh in another world, in another process if asked.
 
-        Raises `CouldNotRun` where the adapter cannot be started, or breaks off.
+        Raises `CouldNotRun` where the adapter cannot be started, or breaks off, or does not
+        connect; `NotApplicable` for a client that has no socket, or no fallback: what it owes its
+        user across a gap is another thing.
         """
         if self._is_running and not fresh:
             await self._client.stop()
@@ -91,10 +99,18 @@ class ClientTarget:
         self._journal = Journal()
         self._world = await self._stack.enter_async_context(running_world(_WORLD, self._journal))
         self._client = await ClientUnderTest.greet(self._adapter, self._journal, _CLIENT)
+        self._client.needs("websocket", "supabase")
         self._down.clear()
         self._opened.clear()
         self._copies.clear()
+        self._was_away = False
         await self._client.start(self._world.config(timing=_TIMING))
+        try:
+            await until(self._is_back, Deadline(_CONNECTED_S))
+        except TimeoutError:
+            raise CouldNotRun(
+                "The schedules need a connected client, and did not get it."
+            ) from None
         return self._since(0)
 
     async def _start_process(self, *, needs_another: bool) -> None:
@@ -144,19 +160,26 @@ class ClientTarget:
             await until(self._is_back, deadline)
         for conversation in +self._opened:
             self._fences += 1
-            await self._enters(f"fence-{self._fences}", conversation, "the fence")
+            await self._enters(f"{FENCE}{self._fences}", conversation, "the fence")
         return self._since(before)
 
     async def snapshot(self) -> History:
-        """What the client shows, and what the servers hold for it."""
+        """What the client shows, and what the servers hold for it.
+
+        Not its list, once it has missed events: they add or update entries (C-CNV-1), and of a gap
+        only messages and statuses have to be fetched (C-FBK-4).
+        """
         shown = Journal()
         shown.shown(_CLIENT, await self._adapter.ask("snapshot", Snapshot))
+        if self._was_away:
+            shown.records = [each for each in shown.records if not isinstance(each, Listed)]
         there = {record.conversation for record in shown.records if isinstance(record, Shown)}
         for conversation in map(_jid, +self._opened):
             if conversation not in there:
                 shown.add(Shown, _CLIENT, conversation=conversation, messages=())
-        subscriptions = await self._world.subscriptions()
-        shown.add(Held, _CLIENT, conversations=tuple(subscriptions))
+        if await self._world.agents():
+            held = tuple(await self._world.subscriptions())
+            shown.add(Held, _CLIENT, conversations=held)
         shown.add(Held, _CLIENT, conversations=tuple(self._channels()), by="supabase")
         return shown.records
 
@@ -224,6 +247,7 @@ class ClientTarget:
     # what goes wrong
 
     async def _break(self, step: Step) -> None:
+        self._was_away |= step != steps.Down("supabase") and not isinstance(step, steps.Up)
         match step:
             case steps.Lose(how=how) if how != "half-open":
                 await self._world.lose(how)

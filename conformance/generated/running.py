@@ -8,7 +8,15 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from chatengine.history import EVERYBODY, VERSION, Began, Fault, Settled
+from chatengine.history import (
+    EVERYBODY,
+    VERSION,
+    Began,
+    Fault,
+    Received,
+    Settled,
+    StatusReceived,
+)
 from conformance.deadlines import Deadline
 from conformance.generated.schedules import Schedule, Settle, Step
 from conformance.generated.target import Target
@@ -22,6 +30,9 @@ _SCHEDULE: Final = "schedule"
 
 _STEP_S: Final = 5.0
 """For a step, or a look: each is over in milliseconds, unless the target hangs."""
+
+_HEARD: Final = (Received, StatusReceived)
+"""Events: twice the same is not the same."""
 
 _PAUSE_S: Final = 0.02
 """Between two looks: finer than any figure of the contract, and no load for an adapter."""
@@ -87,8 +98,10 @@ class _Run:
 
     async def _settle(self) -> None:
         """Look until all is as it has to be, or its time is over: that is the fence."""
-        self._records += await self._target.settle(Deadline(self._patience_s))
-        upto_us, deadline = self._target.now_us(), Deadline(self._patience_s)
+        due = Deadline(self._patience_s)
+        self._records += await self._target.settle(due)
+        # What it owes by now is due; the message behind it all has been written only just now.
+        upto_us, deadline = self._target.now_us(), Deadline(max(due.left_s, self._patience_s / 5))
         while True:
             seen = await self._target.snapshot()
             at_us = min((record.at_us for record in seen), default=self._target.now_us())
@@ -102,11 +115,13 @@ class _Run:
             await asyncio.sleep(_PAUSE_S)
 
     def _see(self, seen: History) -> None:
-        """Keep what was seen, unless it is just what was seen before."""
-        timeless = [replace(record, at_us=0) for record in seen]
+        """Keep what was heard, and what is there unless it is just what was there before."""
+        self._records += (record for record in seen if isinstance(record, _HEARD))
+        there: list[Record] = [record for record in seen if not isinstance(record, _HEARD)]
+        timeless = [replace(record, at_us=0) for record in there]
         if timeless != self._seen:
             self._seen = timeless
-            self._records += seen
+            self._records += there
 
     @staticmethod
     def _is_wrong(records: History) -> bool:

@@ -9,34 +9,38 @@ from msgspec import Struct
 
 from chatengine.history import Settled
 from conformance.deadlines import Deadline
+from conformance.generated.blame import Blame
+from conformance.generated.failures import Failure
 from conformance.generated.machine import Profile, draw
-from conformance.generated.replay import Failure
 from conformance.generated.running import carried_out_in, run
-from conformance.generated.schedules import Schedule
+from conformance.generated.schedules import Expire, Schedule
 from conformance.generated.shrinking import smallest
 from conformance.generated.target import Target
 from conformance.history import History, Invalid, Unknown, check
-from conformance.outcomes import CouldNotRun
+from conformance.outcomes import CouldNotRun, Nonconforming
 
-__all__ = ["search"]
+__all__ = ["carried_out", "search"]
 
-_FIRST_PATIENCE_S: Final = 2.0
-_LEAST_PATIENCE_S: Final = 1.0
+_FIRST_S: Final = 0.2
 _TIMES_AS_LONG: Final = 5
-"""What does not come is waited for that long at first, and then so many times as long as the
-slowest fence of what passed; all that is promised is ten times as much. What fails so has yet to be
+"""What does not come is waited for so many times as long as the slowest fence of what passed, or as
+a client takes that is quick: at first for a tenth of what is promised. What fails so has yet to be
 confirmed with all the patience there is."""
+
+_REFUSED_S: Final = 1.5
+"""Longer for a token that was refused: the next attempt has to wait for a second (C-CONN-6)."""
 
 _CONFIRMED: Final = 3
 """Of the schedules that failed while one was made small, how many of the smallest are confirmed."""
 
 
 async def search(
-    target: Target, profile: Profile, seed: int, *, check_name: str = "", target_name: str = ""
+    target: Target, blame: Blame, profile: Profile, seed: int, *, check: str, target_name: str
 ) -> Failure | None:
     """Look for a schedule that the target fails; None where all that are drawn pass.
 
-    One seed draws the same schedules for the same profile. Raises `CouldNotRun`.
+    One seed draws the same schedules for the same profile, as many as there is time for. Raises
+    `CouldNotRun`, and whatever else the target raises.
     """
     searching = _Search(target, profile, seed, asyncio.get_running_loop())
     # Hypothesis calls and does not await: it draws in a thread, and the target lives on the loop.
@@ -44,9 +48,10 @@ async def search(
     if found is None:
         return None
     return Failure(
-        check=check_name,
+        check=check,
         target=target_name,
         seed=seed,
+        blames=blame(found.schedule, found.history, found.verdict),
         anomaly=found.verdict.anomaly,
         says=found.verdict.says,
         schedule=found.schedule,
@@ -54,6 +59,21 @@ async def search(
         part=found.verdict.part,
         history=tuple(found.history),
     )
+
+
+async def carried_out(
+    target: Target,
+    schedule: Schedule,
+    *,
+    seed: int,
+    patience_s: float | None = None,
+    fresh: bool = True,
+) -> History:
+    """Run a schedule, as of `run`; what breaks it off is judged by other checks."""
+    try:
+        return await run(target, schedule, seed=seed, patience_s=patience_s, fresh=fresh)
+    except Nonconforming as broken:
+        raise CouldNotRun(f"A schedule was broken off: {broken}.") from None
 
 
 class _Failed(Struct, frozen=True):
@@ -80,9 +100,9 @@ class _Search:
         self._profile = profile
         self._seed = seed
         self._loop = loop
+        self._time = Deadline(profile.searching_s)
         self._is_fresh = False
-        self._patience_s = min(_FIRST_PATIENCE_S, target.patience_s)
-        self._slowest_s = 0.0
+        self._slowest_s = _FIRST_S
         self._found: _Failed | None = None
 
     def find(self) -> _Failed | None:
@@ -91,46 +111,42 @@ class _Search:
         return self._found
 
     def _fails(self, schedule: Schedule) -> bool:
-        failed = self._failed(schedule)
-        if failed is not None and not self._is_fresh:
-            self._is_fresh = True
-            failed = self._failed(schedule)
-            if failed is None:
-                self._found = self._found or self._failed_as_used(schedule)
-            self._is_fresh = failed is None
-        if failed is None:
+        if self._time.is_over:
             return False
-        confirmed = self._made_small(failed)
-        if confirmed is None:
-            self._patience_s = self._target.patience_s  # it was too short for this target
-        else:
-            self._found = confirmed
+        failed = self._tried(schedule, self._patience_s, fresh=self._is_fresh)
+        if failed is not None and not self._is_fresh:
+            failed = self._tried(schedule, self._patience_s)
+            if failed is None:
+                self._is_fresh = True
+                # Once more in the process that has just run it: it may fail there for that alone.
+                used = self._tried(schedule, self._target.patience_s, fresh=False)
+                self._found = self._found or used
+        # What failed in a hurry may only have been slower than those before it.
+        confirmed = failed and self._tried(schedule, self._target.patience_s)
+        if confirmed is not None:
+            self._found = self._made_small(confirmed)
         return confirmed is not None
 
-    def _failed(self, schedule: Schedule) -> _Failed | None:
+    @property
+    def _patience_s(self) -> float:
+        """How long to wait while nothing has to be proven."""
+        return min(_TIMES_AS_LONG * self._slowest_s, self._target.patience_s)
+
+    def _tried(
+        self, schedule: Schedule, patience_s: float, *, fresh: bool = True
+    ) -> _Failed | None:
         """Try a schedule; how it failed, None where it passed."""
-        history = self._history(schedule, self._patience_s, fresh=self._is_fresh)
+        history = self._history(schedule, patience_s, fresh=fresh)
         verdict = check(history)
         if isinstance(verdict, Unknown):
             raise CouldNotRun(f"{verdict.reason}, in {schedule}")
         if isinstance(verdict, Invalid):
             return _Failed(schedule, schedule, history, verdict)
-        if self._patience_s < self._target.patience_s:
-            self._slowest_s = max(self._slowest_s, _slowest_fence_s(history))
-            patience_s = max(_LEAST_PATIENCE_S, _TIMES_AS_LONG * self._slowest_s)
-            self._patience_s = min(patience_s, self._target.patience_s)
+        self._slowest_s = max(self._slowest_s, _slowest_fence_s(history))
         return None
 
-    def _failed_as_used(self, schedule: Schedule) -> _Failed | None:
-        """Try it once more in a process that has run it before, and is told to begin afresh."""
-        history = self._history(schedule, self._target.patience_s, fresh=False)
-        verdict = check(history)
-        if isinstance(verdict, Invalid):
-            return _Failed(schedule, schedule, history, verdict)
-        return None
-
-    def _made_small(self, first: _Failed) -> _Failed | None:
-        """Shrink it, and return the smallest that fails with all the patience; None: none does."""
+    def _made_small(self, first: _Failed) -> _Failed:
+        """Shrink it, and return the smallest that fails with all the patience there is."""
         anomaly = first.verdict.anomaly
         carried_out = Schedule(first.schedule.steps[: carried_out_in(first.history)])
         tried: dict[Schedule, bool] = {first.schedule: True}
@@ -145,15 +161,19 @@ class _Search:
         smallest(begun, still_fails, Deadline(self._profile.shrinking_s))
         failing = [schedule for schedule, fails in tried.items() if fails]
         # The smallest first, each twice: a fault and what is done meanwhile may miss each other.
-        for schedule in (each for each in reversed(failing[-_CONFIRMED:]) for _ in range(2)):
+        for schedule in (each for each in reversed(failing[1:][-_CONFIRMED:]) for _ in range(2)):
             history = self._history(schedule, self._target.patience_s)
             verdict = check(history, (anomaly,))
             if isinstance(verdict, Invalid):
                 return _Failed(schedule, first.drawn, history, verdict)
-        return None
+        return first
 
     def _history(self, schedule: Schedule, patience_s: float, *, fresh: bool = True) -> History:
-        running = run(self._target, schedule, seed=self._seed, patience_s=patience_s, fresh=fresh)
+        if any(isinstance(step, Expire) for step in schedule.steps):
+            patience_s = min(patience_s + _REFUSED_S, self._target.patience_s)
+        running = carried_out(
+            self._target, schedule, seed=self._seed, patience_s=patience_s, fresh=fresh
+        )
         return asyncio.run_coroutine_threadsafe(running, self._loop).result()
 
 

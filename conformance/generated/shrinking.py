@@ -24,18 +24,25 @@ def smallest(schedule: Schedule, fails: Callable[[Schedule], bool], deadline: De
     def still_fails(steps: _Steps) -> bool:
         return not deadline.is_over and fails(Schedule(steps))
 
-    steps = schedule.steps
+    fewer = _fewest(schedule.steps, still_fails)
+    # One that is plain may do without what it needed as it was.
+    while (plain := _made_plain(fewer, still_fails)) != fewer:
+        fewer = _fewest(plain, still_fails)
+    return Schedule(fewer)
+
+
+_Steps = tuple[Step, ...]
+
+
+def _fewest(steps: _Steps, fails: Callable[[_Steps], bool]) -> _Steps:
     length = len(steps)
-    while length and not deadline.is_over:
-        shorter = _without_runs(steps, length, still_fails)
+    while length:
+        shorter = _without_runs(steps, length, fails)
         # Of single steps, one that goes may take with it what another was needed for.
         if length > 1 or shorter == steps:
             length //= 2
         steps = shorter
-    return Schedule(_made_plain(steps, still_fails))
-
-
-_Steps = tuple[Step, ...]
+    return steps
 
 
 def _without_runs(steps: _Steps, length: int, fails: Callable[[_Steps], bool]) -> _Steps:

@@ -7,6 +7,7 @@ into the history.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
@@ -26,7 +27,10 @@ from conformance.targets.protocol import (
     Snapshot,
 )
 
-__all__ = ["PATIENCE_S", "SLACK_S", "ClientUnderTest", "View"]
+__all__ = ["OWN_CLIENT", "PATIENCE_S", "SLACK_S", "ClientUnderTest", "View"]
+
+OWN_CLIENT: Final = (sys.executable, "-P", "-m", "chatengine.client.adapter")
+"""The project's own client, which is tried where no other is named."""
 
 PATIENCE_S: Final = 10.0
 """For what the contract gives no figure: several times what section 9 promises of the slowest way,

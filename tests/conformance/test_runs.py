@@ -1,11 +1,12 @@
 """A run of checks as an implementer sees it: outcomes, exit code, what is written."""
 
-import json
 import signal
 from pathlib import Path
 
 import pytest
 
+from conformance.generated.failures import save
+from tests.conformance.generated.samples import failure
 from tests.conformance.samples import Ran, Suite
 from tests.waiting import until
 
@@ -274,16 +275,33 @@ async def test_a_replay_runs_the_check_that_found_it_alone(suite: Suite) -> None
         + '@shows("C-STA-1")\ndef test_generated(settings):\n'
         + "    assert settings.replay is None, settings.replay.read_text()\n"
     )
-    found = {"check": "test_sample.py::test_generated", "steps": ["send", "cut"]}
-    (suite.folder / "failure.json").write_text(json.dumps(found))
+    saved = suite.folder / "failure.json"
+    save(saved, failure("test_sample.py::test_generated", "C-STA-1"))
     assert (await suite.run()).outcomes() == {"S-SUB-1": "pass", "C-STA-1": "pass"}
     ran = await suite.run("--replay", "failure.json")
     assert ran.outcomes() == {"C-STA-1": "fail"}
-    assert '"steps": ["send", "cut"]' in messages(ran)["C-STA-1"]
-    (suite.folder / "failure.json").write_text('{"check": "test_sample.py::test_gone"}')
+    assert '"do": "lose"' in messages(ran)["C-STA-1"]
+    save(saved, failure("test_sample.py::test_gone", "C-STA-1"))
     other = await suite.run("--replay", "failure.json")
     assert other.code == 2
     assert other.sentence == ("There is no check to replay of the name test_sample.py::test_gone.")
+
+
+BLAMING = """
+@shows("C-STA-1", "C-FBK-6", "C-FBK-4")
+def test_search(): raise Nonconforming(expected="1", seen="2", blames=["C-STA-1"])
+@shows("C-FBK-6")
+def test_another(): pass
+"""
+
+
+async def test_a_check_that_blames_one_says_nothing_of_the_others(suite: Suite) -> None:
+    """They are what other checks say; where there is none, they could not run."""
+    suite.write(BLAMING)
+    ran = await suite.run()
+    assert ran.code == 1
+    assert ran.outcomes() == {"C-STA-1": "fail", "C-FBK-6": "pass", "C-FBK-4": "could not run"}
+    assert "what shows it failed for something else, and ended there" in ran.out
 
 
 async def test_earlier_results_are_not_taken_for_this_runs(suite: Suite) -> None:

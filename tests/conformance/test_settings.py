@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from conformance.generated.failures import save
 from conformance.settings import Options, Settings, SettingsError, read_settings
+from tests.conformance.generated.samples import failure
 
 DEPLOYED = {"CHATENGINE_JWT_SECRET": "a secret of thirty-two characters", "UNRELATED": "x"}
 
@@ -152,12 +154,13 @@ def test_each_mistake_of_the_file_is_one_sentence(tmp_path: Path, text: str, sen
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"check": 7}', "\xff"])
-def test_a_replay_file_names_its_check(tmp_path: Path, text: str) -> None:
-    """What names no check is nothing to replay."""
+def test_a_replay_file_is_a_counterexample(tmp_path: Path, text: str) -> None:
+    """What is none is nothing to replay; one that is names its check, and what it blames."""
     (tmp_path / "failure.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(SettingsError, match="is nothing to replay"):
         read(tmp_path, Options(replay="failure.json"))
-    (tmp_path / "failure.json").write_text('{"check": "server/test_x.py::test_y", "more": 1}')
+    save(tmp_path / "failure.json", failure("server/test_x.py::test_y", "S-SUB-1"))
     settings = read(tmp_path, Options(replay="failure.json"))
+    assert settings.only == {"S-SUB-1"}
     assert settings.replayed == "server/test_x.py::test_y"
     assert settings.replay == tmp_path / "failure.json"

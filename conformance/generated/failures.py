@@ -7,25 +7,25 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from conformance.generated.running import run
+from chatengine.history import Record
 from conformance.generated.schedules import Schedule
-from conformance.generated.target import Target
-from conformance.history import Anomaly, Record, Verdict, check
+from conformance.history import Anomaly
 
-__all__ = ["Failure", "FailureError", "read_failure", "replay", "save"]
+__all__ = ["Failure", "FailureError", "read_failure", "save"]
 
 
 class Failure(Struct, frozen=True, kw_only=True):
     """A schedule that a target fails.
 
-    `check` is the name of the check that found it, and that `--replay` runs again. `schedule` is
-    the smallest, `drawn` the one it was at first, under `seed`; `history` and the verdict are those
-    of `schedule`.
+    `check` is the name of the check that found it, and that `--replay` runs again; `blames` are the
+    requirements that it breaks. `schedule` is the smallest, `drawn` the one it was at first, under
+    `seed`; `history` and the verdict are those of `schedule`.
     """
 
     check: str
     target: str
     seed: int
+    blames: tuple[str, ...]
     anomaly: Anomaly
     says: str
     schedule: Schedule
@@ -35,7 +35,7 @@ class Failure(Struct, frozen=True, kw_only=True):
 
 
 class FailureError(ValueError):
-    """A failure's file that cannot be read or written; its text is one sentence."""
+    """A failure's file that cannot be read or written; its text is one sentence, without a stop."""
 
 
 def save(path: Path, failure: Failure) -> None:
@@ -54,11 +54,6 @@ def read_failure(path: Path) -> Failure:
     except OSError as error:
         raise FailureError(f"{path} cannot be read: {error.strerror}") from None
     except msgspec.ValidationError as error:
-        raise FailureError(f"{path} is no counterexample: {error}") from None
+        raise FailureError(f"{path} is nothing to replay: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise FailureError(f"{path} is no JSON") from None
-
-
-async def replay(target: Target, failure: Failure) -> Verdict:
-    """Run a failure's schedule again; raises `CouldNotRun`."""
-    return check(await run(target, failure.schedule, seed=failure.seed))
+        raise FailureError(f"{path} is nothing to replay: it is no JSON") from None
