@@ -127,6 +127,16 @@ async def test_enabled_and_connected_are_told_apart(world: World, client: Client
 
 
 @shows("C-CONN-2")
+async def test_a_refused_client_is_not_connected(world: World, client: ClientUnderTest) -> None:
+    """A transport that is open is no connection: CONNECT is refused."""
+    refusals = await world.refuse_sockets(code="unauthorized")
+    await client.start(world.config())
+    with beginning("an attempt to connect (C-CONN-1)"):
+        await until(lambda: refusals.count, Deadline(PATIENCE_S))
+    await client.comes_to("once refused", connection, NOT_CONNECTED, within_s=CHANGE_S)
+
+
+@shows("C-CONN-2")
 async def test_enabled_follows_the_configuration(world: World, client: ClientUnderTest) -> None:
     """`isEnabled` (configured) is true within 1 s of a change of the configuration."""
     client.needs("reconfigure")

@@ -11,7 +11,8 @@ from chatengine.moments import from_ms
 from conformance.checks import shows
 from conformance.client.feeds import Feed
 from conformance.client.stages import beginning, bodies, connected, entry
-from conformance.targets.client import ClientUnderTest, View
+from conformance.deadlines import Deadline, until
+from conformance.targets.client import PATIENCE_S, ClientUnderTest, View
 from conformance.targets.protocol import Snapshot, at_ms
 from conformance.world import ANNA, BRUNO, CLARA, World
 from fakes.evolution.bodies import Contact, Content, Kind
@@ -215,6 +216,23 @@ async def test_without_a_number_all_of_them_show(world: World, client: ClientUnd
 
 
 @shows("C-CNV-5")
+async def test_the_workspace_before_is_left_out(world: World, client: ClientUnderTest) -> None:
+    """Where another workspace is configured, the list of the one before is gone."""
+    client.needs("websocket", "reconfigure")
+    await connected(world, client)
+    await push(world, "of the workspace before", "hi", at=1)
+    with beginning("a list (C-CNV-1)"):
+        await client.until("it shows", lambda s: entry(s, "of the workspace before") is not None)
+    await client.configure(world.config(workspace_id="w-2"))
+    with beginning("a connection (C-CONN-1)"):
+        await until(lambda: _is_in(world, "w-2"), Deadline(PATIENCE_S))
+    await world.write("to the other workspace", CLARA, instance="support-1")
+    with beginning("a list of what was written (C-CNV-1)"):
+        await client.until("Clara's", lambda s: entry(s, CLARA) is not None)
+    client.verify("left out", order("of the workspace before", CLARA), [CLARA])
+
+
+@shows("C-CNV-5")
 async def test_other_numbers_are_left_out_by_either_way(
     feed: Feed, client: ClientUnderTest
 ) -> None:
@@ -227,3 +245,9 @@ async def test_other_numbers_are_left_out_by_either_way(
         await client.until("Anna's", lambda s: ANNA in order(*CONVERSATIONS)(s))
     await feed.fence()
     client.verify("left out", order(*CONVERSATIONS), [ANNA])
+
+
+async def _is_in(world: World, workspace_id: str) -> bool:
+    """Whether whoever is connected is connected to this workspace."""
+    agents = await world.agents()
+    return bool(agents) and all(agent["workspaceId"] == workspace_id for agent in agents)

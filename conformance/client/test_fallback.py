@@ -78,11 +78,15 @@ async def test_chatengine_taken_out_of_the_configuration(
 
 @shows("C-FBK-2")
 async def test_supabase_serves_after_a_loss(world: World, client: ClientUnderTest) -> None:
-    """Configured but not connected any more: Supabase serves, within 2 s."""
+    """Configured but not connected any more: Supabase serves, within 2 s, each time."""
     client.needs("websocket")
     await connected(world, client, ANNA)
     world.take_down()
-    await supabase_serves(world, client)
+    await supabase_serves(world, client, "over Supabase")
+    world.bring_back()
+    await is_back(world, client, ANNA)
+    world.take_down()
+    await supabase_serves(world, client, "over Supabase again")
 
 
 @shows("C-FBK-2")
@@ -184,14 +188,16 @@ async def _polls(client: ClientUnderTest, status: str) -> None:
     await client.comes_to("its status", lambda s: status_of(s, "polled"), status, within_s=POLLED_S)
 
 
-async def supabase_serves(world: World, client: ClientUnderTest) -> None:
+async def supabase_serves(
+    world: World, client: ClientUnderTest, text: str = "over Supabase"
+) -> None:
     """From the moment the client is not connected, Supabase serves within 2 s."""
     await notices_the_loss(client)
     await client.comes_to("the source", source, "supabase", within_s=SERVES_S)
     with beginning("channels at Supabase"):
         await until(lambda: world.hears_of(ANNA), Deadline(PATIENCE_S))
-    await world.write("over Supabase")
-    await all_show(client, "over Supabase")
+    await world.write(text)
+    await all_show(client, text)
 
 
 async def holds_one_socket(world: World) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import pytest
+
 from conformance.checks import shows
 from conformance.client.stages import (
     beginning,
@@ -32,10 +34,13 @@ SENT: Final = ("sent", "delivered", "read")
 
 
 @shows("C-SND-1")
-async def test_shows_at_once_as_sending(world: World, client: ClientUnderTest) -> None:
-    """An own message shows at once as `sending`, before the provider has it."""
+@pytest.mark.parametrize("opened", [(ANNA,), ()], ids=["opened", "not opened"])
+async def test_shows_at_once_as_sending(
+    world: World, client: ClientUnderTest, opened: tuple[str, ...]
+) -> None:
+    """An own message shows at once as `sending`, before the provider has it, wherever it goes."""
     world.provider.plans.default = Plan(answer_after_s=2 * AT_ONCE_S, steps=DEFAULT_PLAN.steps)
-    await connected(world, client, ANNA)
+    await connected(world, client, *opened)
     await client.send(ANNA, "at once", "c-1", reply_to="evo-1")
     await is_sending(client, "at once")
 
