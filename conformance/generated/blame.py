@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Final, TypeAlias, TypeVar
 
 from chatengine.history import (
@@ -159,7 +160,7 @@ def server_blame(schedule: Schedule, history: History, wrong: Invalid) -> tuple[
         case "duplicated":
             return (_told_twice(steps, part),)
         case "reordered":
-            return ("S-MSG-3",)
+            return (_out_of_order(part),)
         case "status went back":
             return ("S-STA-2",)
         case "leaked subscription":
@@ -178,6 +179,15 @@ def _lost_by_server(steps: Sequence[Step], part: Sequence[Record]) -> str:
     return "S-REC-1" if _losses(steps) else "S-SUB-1"
 
 
+def _out_of_order(part: Sequence[Record]) -> str:
+    """A history may be served in another order than its moments say, unless they are the same."""
+    for shown in _of(part, Shown):
+        pairs = pairwise(shown.messages)
+        if any(above.created_ms < below.created_ms for above, below in pairs):
+            return "S-REC-2"
+    return "S-MSG-3"
+
+
 def _told_twice(steps: Sequence[Step], part: Sequence[Record]) -> str:
     if any(isinstance(step, Again) for step in steps):
         return "S-MSG-4"
@@ -190,7 +200,8 @@ def _told_twice(steps: Sequence[Step], part: Sequence[Record]) -> str:
 
 def _unasked(steps: Sequence[Step]) -> str:
     if any(isinstance(step, Close) for step in steps):
-        return "S-SUB-3"
+        again = max(Counter(step for step in steps if isinstance(step, Open)).values(), default=0)
+        return "S-SUB-4" if again > 1 else "S-SUB-3"
     return "S-REC-1" if _losses(steps) else "S-SUB-2"
 
 

@@ -51,7 +51,7 @@ async def holds(target: Target, side: Side, blame: Blame, settings: Settings, na
         raise Nonconforming(
             expected="no message lost, duplicated or out of order, no status that goes back, no "
             "stale list, no leaked subscription, whatever is done and goes wrong",
-            seen=f"{failure.anomaly}: {failure.says}, after {failure.schedule}",
+            seen=f"{failure.anomaly}: {failure.says}, after [{failure.schedule}]",
             history=[msgspec.json.encode(record).decode() for record in failure.part],
             replay=path,
             blames=failure.blames,

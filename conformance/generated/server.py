@@ -59,6 +59,7 @@ class ServerTarget:
         self._proxy: RunningProxy
         self._agent: _Listener | None = None
         self._colleague: _Listener
+        self._users: dict[str, str] = {}
         self._conversations: list[str] = []
         self._wanted: set[int] = set()
         self._written: dict[int, Entered] = {}
@@ -80,6 +81,7 @@ class ServerTarget:
         self._chat = await self._stack.enter_async_context(self._open_chat())
         self._proxy = await self._chat.proxy()
         self._conversations = [self._chat.conversation() for _ in range(CONVERSATIONS)]
+        self._users = {who: self._chat.name(who) for who in (_AGENT, _COLLEAGUE)}
         self._wanted.clear()
         self._written.clear()
         self._touched.clear()
@@ -257,7 +259,7 @@ class ServerTarget:
 
     async def _connects(self, who: str, url: str) -> _Listener:
         chat = self._chat
-        listener = _Listener(who, chat, self._journal)
+        listener = _Listener(who, self._users[who], chat, self._journal)
         self._stack.push_async_callback(listener.leave)
         await listener.connect(url, chat.auth(user=listener.user_id), "websocket")
         self._watches(who, "socket")
@@ -291,8 +293,7 @@ class ServerTarget:
 class _Listener(Agent):
     """An agent that keeps what it hears in the history."""
 
-    def __init__(self, who: str, chat: Chat, journal: Journal) -> None:
-        user = chat.name(who)
+    def __init__(self, who: str, user: str, chat: Chat, journal: Journal) -> None:
         super().__init__(who, user, chat.here.workspace_id, chat.trace, chat.deadline)
         self._journal = journal
 
