@@ -85,6 +85,7 @@ async def test_supabase_serves_after_a_loss(world: World, client: ClientUnderTes
     await supabase_serves(world, client, "over Supabase")
     world.bring_back()
     await is_back(world, client, ANNA)
+    await given_time(lambda: not world.channels)
     world.take_down()
     await supabase_serves(world, client, "over Supabase again")
 
