@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from chatengine import events
+from chatengine.client.client import CrmClient
 from chatengine.client.core import conversations, mapping
 from chatengine.client.core.conversations import Conversations, _Known
 from chatengine.client.core.mapping import ConversationNews
@@ -152,6 +153,19 @@ def lists_other_workspaces(seams: Seams) -> None:
     @seams.function(CrmState, "_learn")
     def of_any(self: CrmState, news: ConversationNews) -> bool:
         return learn(self, replace(news, workspace_id=None))
+
+
+@mutant("C-CNV-5")
+def keeps_the_list_of_the_workspace_before(seams: Seams) -> None:
+    """Takes another workspace over, and keeps the list that it has."""
+    begin_anew = CrmClient._begin_anew
+
+    @seams.function(CrmClient, "_begin_anew")
+    def with_the_list(self: CrmClient) -> None:
+        before: CrmState | None = getattr(self, "_state", None)
+        begin_anew(self)
+        if before is not None:
+            self._state._conversations = before._conversations
 
 
 @mutant("C-CNV-5")
