@@ -242,9 +242,15 @@ class Chat:
         return await self.history(conversation)
 
     async def sends(
-        self, agent: Agent, conversation: str, text: str, *, client_id: str | None = None
+        self,
+        agent: Agent,
+        conversation: str,
+        text: str,
+        *,
+        client_id: str | None = None,
+        **fields: Any,
     ) -> str:
-        """Let an agent send a text; returns its client id of it.
+        """Let an agent send a text; returns its client id of it. `fields` are further ones.
 
         Raises `CouldNotRun` where the provider is another's: nobody wants these messages.
         """
@@ -256,6 +262,7 @@ class Chat:
             "content": text,
             "messageId": client_id,
             "timestamp": moment(),
+            **fields,
         }
         await agent.emit(events.SEND_MESSAGE, command)
         return client_id

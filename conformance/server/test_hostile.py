@@ -151,10 +151,12 @@ async def test_wrong_types_for_others(chat: Chat, command: str) -> None:
     await chat.webhook.writes(conversation, "the first")
     await witness.gets(events.MESSAGE, content="the first")
     wire = await chat.joined()
+    await wire.emit(events.SUBSCRIBE, conversation, ack=1)  # who is not may be heard by nobody
+    await wire.accepted(1)
     for fields in HALF_RIGHT:
         await wire.emit(command, {"conversationId": conversation} | fields)
-    await wire.emit(events.SUBSCRIBE, conversation, ack=1)
-    await wire.accepted(1)
+    await wire.emit(events.SUBSCRIBE, conversation, ack=2)
+    await wire.accepted(2)
     await chat.fence(witness, conversation)
     for event in (events.TYPING, events.MARKED_AS_READ, events.MESSAGE_SENT):
         chat.none(witness, event)

@@ -61,6 +61,22 @@ async def test_a_text_is_sent_over_http(chat: Chat) -> None:
 
 
 @shows("S-SND-1")
+async def test_a_reply(chat: Chat) -> None:
+    """What answers a message says so to all who get it, as `replyToMessageId` (section 2)."""
+    conversation = chat.conversation()
+    agent = await chat.agent(subscribed_to=conversation)
+    entered = await chat.webhook.writes(conversation)
+    await agent.gets(events.MESSAGE, id=entered.id)
+    by_socket, by_post = chat.name("by socket"), chat.name("by POST")
+    await chat.sends(agent, conversation, by_socket, replyToMessageId=entered.id)
+    answer = await chat.posts(conversation, by_post, replyToMessageId=entered.id)
+    chat.trace.require(answer.status == 201, expected="status 201", seen=answer)
+    told = [await agent.gets(events.MESSAGE, content=text) for text in (by_socket, by_post)]
+    for message in (*told, answer.body):
+        require_values(chat.trace, message, "the reply", replyToMessageId=entered.id)
+
+
+@shows("S-SND-1")
 async def test_sends_of_one_conversation(chat: Chat) -> None:
     """Several sends become as many messages, each with the client id of its own."""
     conversation = await known(chat)

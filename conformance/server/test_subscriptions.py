@@ -56,7 +56,7 @@ async def test_conversations_of_any_kind(chat: Chat) -> None:
 
 @shows("S-SUB-2")
 async def test_not_those_who_are_not(chat: Chat, transport: TransportName) -> None:
-    """Messages do not reach a socket subscribed to another conversation, or to none."""
+    """Neither messages nor statuses reach who is subscribed to another conversation, or to none."""
     await chat.needs("message_scope")
     conversation, another = chat.conversation(), chat.conversation()
     witness = await chat.agent(transport, subscribed_to=conversation)
@@ -64,10 +64,12 @@ async def test_not_those_who_are_not(chat: Chat, transport: TransportName) -> No
     nowhere = await chat.agent(transport)
     entered = await chat.webhook.writes(conversation)
     await witness.gets(events.MESSAGE, id=entered.id)
+    await chat.webhook.acknowledges(entered, "READ")
     await chat.fence(elsewhere, another)
     await nowhere.gets(events.CONVERSATION, id=another)  # told behind what it must not hear
     for agent in (elsewhere, nowhere):
         chat.none(agent, events.MESSAGE, conversationId=conversation)
+        chat.none(agent, events.MESSAGE_STATUS, lambda it: it.get("messageId") in entered.names)
 
 
 @shows("S-SUB-3")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
 
 from chatengine import events
 from chatengine.tokens import Claims, TokenError, TokenRules, verify
+from chatengine.webhooks import Webhook
 from conformance.mutants.mutant import Seams, variant
 from fakes.chatengine import agents
+from fakes.chatengine.inbox import Inbox, UnknownInstanceError
 from fakes.chatengine.publisher import Publisher
 from fakes.chatengine.store import MessageAdded, StatusRaised
+
+_MOMENT_S: Final = 0.05
+"""Longer than an answer takes to arrive, and the next call to be made."""
 
 
 @variant
@@ -93,3 +99,34 @@ def tells_statuses_twice(seams: Seams) -> None:
     def twice(self: Publisher, change: MessageAdded | StatusRaised) -> None:
         publish_status(self, change)
         publish_status(self, change)
+
+
+@variant
+def handles_webhooks_after_the_answer(seams: Seams) -> None:
+    """Answers a webhook at once, and handles it a moment later, in the order of entry."""
+    receive = Inbox.receive
+
+    async def handle(inbox: Inbox, webhook: Webhook) -> None:
+        await asyncio.sleep(_MOMENT_S)
+        await receive(inbox, webhook)
+
+    @seams.function(Inbox, "receive")
+    async def later(self: Inbox, webhook: Webhook) -> None:
+        if webhook.instance not in self._instances:
+            raise UnknownInstanceError
+        task = asyncio.create_task(handle(self, webhook))
+        self._deferred.add(task)
+        task.add_done_callback(self._deferred.discard)
+
+
+@variant
+def tells_of_changes_of_state_alone(seams: Seams) -> None:
+    """Takes a number to be closed at first, and tells of a state when it is another one."""
+    tell = Inbox._tell_state
+    known: dict[str, str] = {}
+
+    @seams.function(Inbox, "_tell_state")
+    def changes_alone(self: Inbox, name: str, workspace_id: str, state: str) -> None:
+        if known.get(name, "close") != state:
+            tell(self, name, workspace_id, state)
+        known[name] = state

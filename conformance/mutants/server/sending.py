@@ -45,6 +45,16 @@ def loses_the_client_id(seams: Seams) -> None:
 
 
 @mutant("S-SND-1")
+def forgets_what_is_answered(seams: Seams) -> None:
+    """Does not say which message an own one replies to."""
+    draft = outbox._sent
+
+    @seams.function(outbox, "_sent")
+    def detached(order: Order, receipt: Receipt) -> Draft:
+        return replace(draft(order, receipt), reply_to=None)
+
+
+@mutant("S-SND-1")
 def loses_the_provider_id(seams: Seams) -> None:
     """Does not name the provider's id of an own message in `metadata`."""
     message = MemoryStore._tell

@@ -82,6 +82,19 @@ def tells_the_whole_workspace(seams: Seams) -> None:
             to_subscribers(self, change, event, payload)
 
 
+@mutant("S-SUB-2")
+def tells_everybody_of_statuses(seams: Seams) -> None:
+    """Sends `messageStatus` to the whole workspace."""
+    to_subscribers = Publisher._to_subscribers
+
+    @seams.function(Publisher, "_to_subscribers")
+    def to_all(self: Publisher, change: _Change, event: str, payload: Struct) -> None:
+        if event == events.MESSAGE_STATUS:
+            self.to_workspace(change.message.workspace_id, event, payload)
+        else:
+            to_subscribers(self, change, event, payload)
+
+
 @mutant("S-SUB-3")
 def never_ends_a_subscription(seams: Seams) -> None:
     """Acknowledges an unsubscribe, and goes on sending."""
