@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test quick conform examples lint format bench mutants flakes clean
+.PHONY: help demo test quick conform examples lint format bench mutants drawn flakes clean
 
 help: ## Show these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -46,6 +46,9 @@ bench: $(VENV)/.installed-dev ## Side by side with the peers (installs them)
 
 mutants: $(VENV)/.installed-dev ## Try the suites on programs that are broken on purpose
 	$(BIN)/python -m conformance.mutants
+
+drawn: $(VENV)/.installed-dev ## Drawn schedules against known bugs: how soon found, and how small
+	$(BIN)/python -m conformance.generated
 
 flakes: $(VENV)/.installed-dev ## The conformance suites again and again: is any check undecided?
 	$(BIN)/python -m conformance.flakes --runs $(RUNS)

@@ -172,10 +172,10 @@ def server_blame(schedule: Schedule, history: History, wrong: Invalid) -> tuple[
 def _lost_by_server(steps: Sequence[Step], part: Sequence[Record]) -> str:
     if _of(part, StatusEntered):
         return "S-STA-3" if _is_early(steps) else "S-STA-1"
-    if _of(part, Shown):
-        return "S-REC-2"
     if any(each.client_id for each in _of(part, Entered)):
         return "S-SND-1"
+    if _of(part, Shown):
+        return "S-REC-2"
     return "S-REC-1" if _losses(steps) else "S-SUB-1"
 
 
@@ -199,10 +199,12 @@ def _told_twice(steps: Sequence[Step], part: Sequence[Record]) -> str:
 
 
 def _unasked(steps: Sequence[Step]) -> str:
-    if any(isinstance(step, Close) for step in steps):
-        again = max(Counter(step for step in steps if isinstance(step, Open)).values(), default=0)
-        return "S-SUB-4" if again > 1 else "S-SUB-3"
-    return "S-REC-1" if _losses(steps) else "S-SUB-2"
+    if _losses(steps):
+        return "S-REC-1"
+    if not any(isinstance(step, Close) for step in steps):
+        return "S-SUB-2"
+    times = Counter(step for step in steps if isinstance(step, Open))
+    return "S-SUB-4" if max(times.values(), default=0) > 1 else "S-SUB-3"
 
 
 # What is asked of steps and records

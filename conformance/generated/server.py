@@ -304,7 +304,7 @@ class _Listener(Agent):
             self._journal.add(
                 Received,
                 self.name,
-                message=str(told["id"]),
+                message=_provider_id(told),
                 conversation=str(told.get("conversationId")),
                 status=told.get("status"),
                 client_id=_metadata(told).get("clientMessageId"),
@@ -321,11 +321,16 @@ def _as_shown(told: Any) -> ShownMessage | None:
             id=told["id"],
             status=told.get("status") or "",
             created_ms=to_ms(told["createdAt"]),
-            external_id=name_of(told["id"]),
+            external_id=_provider_id(told),
             client_id=_metadata(told).get("clientMessageId"),
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _provider_id(told: dict[str, Any]) -> str:
+    """The name that all know a message by, whatever else its id may be."""
+    return str(_metadata(told).get("providerMessageId") or name_of(str(told["id"])))
 
 
 def _metadata(told: dict[str, Any]) -> dict[str, Any]:

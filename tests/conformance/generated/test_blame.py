@@ -122,7 +122,7 @@ SERVER: tuple[tuple[Anomaly, tuple[Step, ...], tuple[Record, ...], str], ...] = 
     ("status went back", (Write(0), Status(0), Status(0, "sent")), (TOLD,), "S-STA-2"),
     ("leaked subscription", (Open(), Close()), (received("m"),), "S-SUB-3"),
     ("leaked subscription", (Open(), Open(), Close()), (received("m"),), "S-SUB-4"),
-    ("leaked subscription", (Open(), Lose()), (received("m"),), "S-REC-1"),
+    ("leaked subscription", (Open(), Close(), Lose()), (received("m"),), "S-REC-1"),
     ("leaked subscription", (), (received("m"),), "S-SUB-2"),
     ("phantom", (Write(0),), (received("n"),), "S-MSG-1"),
 )
