@@ -176,7 +176,9 @@ def _lost_by_server(steps: Sequence[Step], part: Sequence[Record]) -> str:
         return "S-SND-1"
     if _of(part, Shown):
         return "S-REC-2"
-    return "S-REC-1" if _losses(steps) else "S-SUB-1"
+    if _losses(steps):
+        return "S-REC-1"
+    return "S-SUB-3" if any(isinstance(step, Close) for step in steps) else "S-SUB-1"
 
 
 def _out_of_order(part: Sequence[Record]) -> str:

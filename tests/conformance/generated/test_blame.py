@@ -107,6 +107,7 @@ CLIENT: tuple[tuple[Anomaly, tuple[Step, ...], tuple[Record, ...], str], ...] = 
 SERVER: tuple[tuple[Anomaly, tuple[Step, ...], tuple[Record, ...], str], ...] = (
     ("lost", (Open(), Write(0)), (SUBSCRIBED, GIVEN, SETTLED), "S-SUB-1"),
     ("lost", (Open(), Lose()), (SUBSCRIBED, BEHIND, SETTLED), "S-REC-1"),
+    ("lost", (Open(), Close(), Open()), (SUBSCRIBED, BEHIND, SETTLED), "S-SUB-3"),
     ("lost", (Write(0), Send(1)), (SUBSCRIBED, OWN, SETTLED), "S-SND-1"),
     ("lost", (Write(0),), (OPENED, GIVEN, SETTLED, shown()), "S-REC-2"),
     ("lost", (Write(0), Status(0)), (OPENED, TOLD, SETTLED, shown()), "S-STA-1"),
