@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final, Literal
 
 import pytest
@@ -33,6 +34,9 @@ MANY: Final = 650
 and the usual one (100) beside it.
 """
 
+SLOW_MS: Final = 4000
+"""Within what is promised of Realtime: 2 to 5 s (section 9)."""
+
 LONG_S: Final = 3 * PATIENCE_S
 """For so many; pages of 50 are a dozen calls one after the other."""
 
@@ -51,8 +55,8 @@ async def test_gap_before_supabase_serves(world: World, client: ClientUnderTest)
     await world.acknowledge(ours, "read")
     with beginning("a channel at Supabase (C-FBK-2)"):
         await until(lambda: world.channels, Deadline(PATIENCE_S))
-    await world.write("between the join's reply and the subscription")
-    await all_show(client, "right after the loss", "between the join's reply and the subscription")
+    between = await written_until_supabase_tells(world)
+    await all_show(client, "right after the loss", *between)
     await client.comes_to("the status of the gap", lambda s: status_of(s, ours.text), "read")
 
 
@@ -68,6 +72,17 @@ async def test_gap_before_the_socket_serves(world: World, client: ClientUnderTes
     world.bring_back(world.network, world.supabase_network)
     await all_show(client, "while nothing served")
     await client.comes_to("the status of the gap", lambda s: status_of(s, ours.text), "read")
+
+
+@shows("C-FBK-4")
+async def test_gap_that_realtime_has_not_told_of(world: World, client: ClientUnderTest) -> None:
+    """What is written just before the return, and Realtime is slow to tell."""
+    await connected(world, client, ANNA)
+    await fallen_back(world, client, ANNA)
+    world.supabase_network.hold("to_client", ms=SLOW_MS)
+    await world.write("just before the return")
+    world.bring_back()
+    await all_show(client, "just before the return")
 
 
 @shows("C-FBK-4")
@@ -218,6 +233,16 @@ async def own(world: World, client: ClientUnderTest) -> Written:
     with beginning("a message that shows (C-MSG-1)"):
         await client.until("it shows", lambda s: status_of(s, written.text) is not None)
     return written
+
+
+async def written_until_supabase_tells(world: World) -> list[str]:
+    """Write from the join's reply on until the subscription is there; none of it is told."""
+    deadline, texts = Deadline(PATIENCE_S), list[str]()
+    while not (world.hears_of(ANNA) or deadline.is_over):
+        texts.append(f"between the join's reply and the subscription, {len(texts)}")
+        await world.write(texts[-1])
+        await asyncio.sleep(0.02)
+    return texts
 
 
 async def many(world: World) -> list[str]:
