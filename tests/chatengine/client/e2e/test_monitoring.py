@@ -76,7 +76,7 @@ async def test_c_mon_3_a_long_disconnection_raises_an_alert(
 ) -> None:
     """Longer than the set time: callback, log line and metric; once, and over with the return."""
     alerts: list[Alert] = []
-    async with world.client(timing=replace(QUICK, alert_after_ms=400)) as client:
+    async with world.client(timing=replace(QUICK, alert_after_ms=1500)) as client:
         client.on_alert(alerts.append)
         world.network.reset_all()
         await until(lambda: client.counters.reconnects == 1)
@@ -84,7 +84,7 @@ async def test_c_mon_3_a_long_disconnection_raises_an_alert(
         began = time.monotonic()
         world.take_chatengine_down()
         await until(lambda: client.monitor.alert)
-        assert 0.35 < time.monotonic() - began < 1
+        assert time.monotonic() - began > 1.4
         assert metrics(client)["alert"] is True
         assert "chatengine_client_disconnection_alert 1.0" in exposition(client)
         assert any("ALERT" in record.message for record in caplog.records)

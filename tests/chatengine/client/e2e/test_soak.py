@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from chatengine.client import CrmClient
 
 FLAP_S = 120.0
-"""Half an hour, as `FAST` is fifteen times as quick as the default timing, or more."""
+"""Half an hour, as all that flaps is fifteen times as quick as with the default timing, or more."""
 
 FLAPS = 360
 """Faults that half an hour has room for: with the default timing it takes 5 s from a loss over the
@@ -48,7 +48,8 @@ FAST = replace(
     release_after_ms=150,
     poll_interval_ms=100,
     join_timeout_ms=500,
-    connect_timeout_ms=500,
+    connect_timeout_ms=2000,
+    http_timeout_ms=3000,
     heartbeat_ms=1000,
 )
 
@@ -109,13 +110,13 @@ FAULTS: tuple[Callable[[World], Awaitable[None]], ...] = (
 
 @pytest.mark.slow
 @pytest.mark.first
-@pytest.mark.timeout(600)  # on however slow a machine
+@pytest.mark.timeout(900)  # on however slow a machine
 async def test_c_fbk_8_soak_flapping_leaves_nothing_behind() -> None:
     """Half an hour of faults of every kind, in two minutes: nothing is lost, twice or out of order,
     and neither task, socket, channel nor memory is left over.
     """
     fate = random.Random(1)
-    quick = running_world(ping_interval_ms=200, ping_timeout_ms=200)
+    quick = running_world(ping_interval_ms=1500, ping_timeout_ms=1500)
     with traced():
         await soak(quick, fate)
 
@@ -123,20 +124,23 @@ async def test_c_fbk_8_soak_flapping_leaves_nothing_behind() -> None:
 async def soak(quick: AbstractAsyncContextManager[World], fate: random.Random) -> None:
     async with quick as world, world.client(timing=FAST) as client:
         await flap(world, client, fate, 3.0, 10)  # what is made once and kept is made now
-        before = await at_rest(world, client)
+        await at_rest(world, client)
+        before = held()
         texts = await flap(world, client, fate, FLAP_S, FLAPS)
-        after = await at_rest(world, client)
+        left = await at_rest(world, client)
+        after = held()
         for jid, written in texts.items():
             shown = [each for each in bodies(client, jid) if each in written]
             assert shown == written[::-1]
             assert len(set(bodies(client, jid))) == len(bodies(client, jid))
         assert client.counters.reconnects > FLAPS / 10  # not every fault is the socket's end
-        assert after.tasks <= before.tasks
-        assert after.agents == 1
-        assert after.connections <= 1 + 2 * MOST_FETCHES
-        grown = after.memory - before.memory
-        assert grown < MOST_BYTES_A_MESSAGE * sum(map(len, texts.values()))
+        assert left == Left(TASKS, 1, left.connections)
+        assert left.connections <= 1 + 2 * MOST_FETCHES
+        assert after - before < MOST_BYTES_A_MESSAGE * sum(map(len, texts.values()))
 
+
+TASKS = ("RealtimeSource._run", "SocketSource._run", "_Engine._read_loop_websocket")
+"""Realtime's loop waits until it is wanted."""
 
 MOST_FETCHES = 4
 """At once from each source, and each may keep its connection alive for some seconds."""
@@ -167,10 +171,9 @@ def held() -> int:
 class Left:
     """What a client at rest has, when its socket serves and every gap is closed."""
 
-    tasks: int
-    connections: int
+    tasks: tuple[str, ...]
     agents: int
-    memory: int
+    connections: int
 
 
 async def at_last(look: Callable[[], object]) -> None:
@@ -179,23 +182,26 @@ async def at_last(look: Callable[[], object]) -> None:
 
 
 async def at_rest(world: World, client: CrmClient) -> Left:
+    """Heal everything, and wait for rest; returns what is left when there is none in time, too.
+
+    On a loaded machine a heartbeat comes late now and then, and the client is busy for a moment.
+    """
     await healed(world)
     world.supabase.faults.clear()
     await at_last(lambda: client.connection.source is Source.WEBSOCKET)
-    await at_last(lambda: not world.channels and not world.supabase.hub.sockets)
-    await at_last(lambda: not tasks_of("filling.py"))
     world.network.reset_all()  # what HTTP keeps alive goes too
     world.supabase_network.reset_all()
-    reconnects = client.counters.reconnects
-    await at_last(lambda: client.counters.reconnects > reconnects)
-    await at_last(lambda: client.connection.source is Source.WEBSOCKET)
-    await at_last(lambda: not tasks_of("filling.py") and not world.supabase.hub.sockets)
-    return Left(
-        tasks=len(tasks_of("")),
-        connections=len(connections(world)),
-        agents=len(await world.agents()),
-        memory=held(),
-    )
+    deadline_s = time.monotonic() + 30
+    while True:
+        await at_last(lambda: client.connection.source is Source.WEBSOCKET)
+        await at_last(lambda: not world.channels and not world.supabase.hub.sockets)
+        await at_last(lambda: not tasks_of("filling.py"))
+        agents = len(await world.agents())
+        tasks = tuple(sorted(getattr(each.get_coro(), "__qualname__", "") for each in tasks_of("")))
+        left = Left(tasks, agents, len(connections(world)))
+        if (left.tasks, left.agents) == (TASKS, 1) or time.monotonic() > deadline_s:
+            return left
+        await asyncio.sleep(0.05)
 
 
 def connections(world: World) -> list[object]:

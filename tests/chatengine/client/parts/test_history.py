@@ -68,7 +68,7 @@ async def history(server: Server) -> AsyncIterator[tuple[ChatEngineHistory, CrmS
     app.router.add_get("/api/chat/messages", server.answer)
     async with serving(app, "127.0.0.1", 0) as port:
         config = ChatEngineConfig(url=f"http://127.0.0.1:{port}")
-        http = ChatEngineHttp(config, tokens(), Timing())
+        http = ChatEngineHttp(config, tokens(), Timing(http_timeout_ms=60_000))
         try:
             yield ChatEngineHistory(http, intake), state
         finally:

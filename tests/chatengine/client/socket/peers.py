@@ -184,7 +184,7 @@ async def nothing_left() -> AsyncIterator[None]:
     before = _held()
     yield
     with suppress(AssertionError):  # what is left says more than that something is
-        await until(lambda: not _held() - before, within_s=2)
+        await until(lambda: not _held() - before, within_s=10)
     left = _held() - before
     assert not left, left
 

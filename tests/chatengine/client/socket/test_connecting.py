@@ -45,7 +45,7 @@ async def test_it_connects_once_it_is_started(world: World, transport: Transport
         assert await world.control.call("GET", "/connections") == []
         socket.start()
         assert (socket.connected, socket.state) == (False, ConnectionState.CONNECTING)
-        await until(lambda: socket.connected, within_s=1)
+        await until(lambda: socket.connected)
         assert (socket.state, socket.last_error) == (ConnectionState.CONNECTED, None)
         assert (socket.transport, heard.connections, heard.losses) == (transport, 1, [])
         (connection,) = await world.control.call("GET", "/connections")
@@ -73,7 +73,7 @@ async def test_it_never_gives_up(world: World) -> None:
         await until(lambda: len(heard.losses) > 30)
         assert socket.state is ConnectionState.CONNECTING
         proxy.heal()
-        await until(lambda: socket.connected, within_s=1)
+        await until(lambda: socket.connected)
         assert heard.connections == 2
 
 
@@ -101,13 +101,13 @@ async def test_a_silent_server_holds_no_attempt_up() -> None:
         await peer.open()
         await peer.rest()
 
-    timing = Timing(reconnect_delay_ms=300, reconnect_delay_max_ms=300, connect_timeout_ms=300)
+    timing = Timing(reconnect_delay_ms=500, reconnect_delay_max_ms=500, connect_timeout_ms=500)
     async with (
         scripted(script) as url,
         source(url, timing=timing, transports=("websocket",)),
     ):
         await until(lambda: len(times) == 4)
-    assert times[3] - times[0] < 3 * 0.45
+    assert times[3] - times[0] < 3 * 0.9  # not an attempt and then a pause
 
 
 @pytest.mark.parametrize("how", ["socket", "engine", "abort"])
@@ -120,7 +120,7 @@ async def test_a_disconnect_by_the_server_is_a_loss(
     async with source(world.url, heard, transports=(transport,)) as socket:
         await until(lambda: socket.connected)
         await world.control.call("POST", "/connections/drop", {"how": how})
-        await until(lambda: heard.losses, within_s=1)
+        await until(lambda: heard.losses)
         await until(lambda: heard.connections == 2)
         assert [refused for _, refused in heard.losses] == [False]
         assert socket.last_error is None
@@ -318,7 +318,7 @@ async def test_pauses_double_up_to_the_longest() -> None:
 async def test_a_connection_that_lasted_begins_the_pauses_anew(world: World) -> None:
     """C-CONN-3: after a while of peace a loss is mended as quickly as the first."""
     heard = Heard()
-    timing = Timing(reconnect_delay_ms=50, reconnect_delay_max_ms=400)
+    timing = Timing(reconnect_delay_ms=50, reconnect_delay_max_ms=1500)
     async with (
         running_proxy(ProxySettings(target=target(world.url))) as proxy,
         source(proxy.url, heard, timing=timing, started=False) as socket,
@@ -326,16 +326,16 @@ async def test_a_connection_that_lasted_begins_the_pauses_anew(world: World) -> 
         loop = asyncio.get_running_loop()
         proxy.refuse()
         socket.start()
-        await until(lambda: len(heard.losses) == 5)
+        await until(lambda: len(heard.losses) == 6)
         proxy.heal()
         await until(lambda: socket.connected)
         since_s = loop.time()
-        await until(lambda: loop.time() > since_s + 0.45)
+        await until(lambda: loop.time() > since_s + 1.6)
         proxy.cut_all()
         await until(lambda: not socket.connected)
         lost_s = loop.time()
         await until(lambda: socket.connected)
-        assert loop.time() - lost_s < 0.3
+        assert loop.time() - lost_s < 1.4  # not the longest pause, which was due
 
 
 async def test_jitter_spreads_the_attempts() -> None:
@@ -346,12 +346,12 @@ async def test_jitter_spreads_the_attempts() -> None:
         times.append(asyncio.get_running_loop().time())
         await peer.let_in()
 
-    timing = Timing(reconnect_delay_ms=100, reconnect_delay_max_ms=100)
+    timing = Timing(reconnect_delay_ms=600, reconnect_delay_max_ms=600)
     draws = iter([0.0, 1.0, 0.0, 1.0])
     async with scripted(script) as url, source(url, timing=timing, random=lambda: next(draws)):
         await until(lambda: len(times) == 4)
     short, long, shorter = (later - earlier for earlier, later in itertools.pairwise(times))
-    assert 0.049 <= short < 0.099 <= long
+    assert 0.299 <= short < 0.599 <= long
     assert shorter < long
 
 

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 TRANSPORTS = ("websocket", "polling")
 
+PATIENT = Timing(connect_timeout_ms=30_000)
+AT_ONCE_S = 10.0
+"""At once, on a loaded machine; what a stop must not wait for takes 30 s or more."""
+
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_stop_leaves_nothing(world: World, transport: Transport) -> None:
@@ -100,10 +104,10 @@ async def test_a_stop_in_the_middle_of_connecting(transport: Transport) -> None:
     async with (
         nothing_left(),
         raw_server(hang) as url,
-        source(url, transports=(transport,)) as socket,
+        source(url, transports=(transport,), timing=PATIENT) as socket,
     ):
         await called.wait()
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(AT_ONCE_S):
             await socket.stop()
 
 
@@ -121,9 +125,9 @@ async def test_a_stop_at_each_step_of_the_handshake(frames: int) -> None:
         reached.set()
         await peer.rest()
 
-    async with nothing_left(), scripted(script) as url, source(url) as socket:
+    async with nothing_left(), scripted(script) as url, source(url, timing=PATIENT) as socket:
         await reached.wait()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(AT_ONCE_S):
             await socket.stop()
 
 
@@ -151,7 +155,7 @@ async def test_a_stop_while_a_token_is_waited_for() -> None:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_stop_of_a_half_open_connection(transport: Transport) -> None:
-    """A peer that is gone without a word holds a stop up for a second at most."""
+    """A peer that is gone without a word holds a stop up for a moment, not for its heartbeat."""
     async with nothing_left(), running() as world:
         host, port = world.url.removeprefix("http://").split(":")
         async with (
@@ -160,7 +164,7 @@ async def test_a_stop_of_a_half_open_connection(transport: Transport) -> None:
         ):
             await until(lambda: socket.connected)
             proxy.half_open()
-            async with asyncio.timeout(1.5):
+            async with asyncio.timeout(AT_ONCE_S):
                 await socket.stop()
 
 
