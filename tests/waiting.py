@@ -14,9 +14,10 @@ __all__ = ["until"]
 T = TypeVar("T")
 
 _LOOK_EVERY_S = 0.005
+_DEADLINE_S = 20.0  # what takes a moment took 5 s on two cores with four test processes and load
 
 
-async def until(look: Callable[[], T], *, within_s: float = 5.0) -> T:
+async def until(look: Callable[[], T], *, within_s: float = _DEADLINE_S) -> T:
     """Return the first truthy value of `look()`; fails once `within_s` seconds are over."""
     deadline = time.monotonic() + within_s
     while not (found := look()):
