@@ -100,7 +100,7 @@ async def test_with_no_socket_it_goes_out_over_http(world: World, client: Client
     await client.until("it is sent", lambda s: status_of(s, "over HTTP") in SENT)
     await world.admit_sockets()
     await is_back(world, client, ANNA)
-    await fence(world, client)
+    await send_behind(client)
     sends = len(list(world.provider.sent(text="over HTTP")))
     shown = len(found(await client.look(), "over HTTP"))
     if (sends, shown) != (1, 1):
@@ -185,6 +185,13 @@ async def is_sending(client: ClientUnderTest, text: str) -> None:
         return None if shown is None else [shown.status, shown.is_outgoing]
 
     client.verify("status, and that it is ours", view, ["sending", True])
+
+
+async def send_behind(client: ClientUnderTest) -> None:
+    """Send one more: what the client was about to send once it was back, it has sent by then."""
+    await client.send(ANNA, "the one behind", "c-behind")
+    with beginning("a message that is sent (C-SND-1)"):
+        await client.until("it is sent", lambda s: status_of(s, "the one behind") in SENT)
 
 
 async def taken(world: World, text: str, number: int) -> list[str]:

@@ -6,6 +6,8 @@ import asyncio
 
 from msgspec.structs import replace
 
+from chatengine import events
+from chatengine.client.chatengine_link import ChatEngineLink
 from chatengine.client.client import CrmClient
 from chatengine.client.core.entries import Entry
 from chatengine.client.core.messages import Messages
@@ -105,17 +107,22 @@ def waits_for_the_socket(seams: Seams) -> None:
 @mutant("C-SND-3")
 def sends_again_when_the_socket_is_back(seams: Seams) -> None:
     """Sends over the socket once more what went out over HTTP, under another client id."""
-    over_http, over_socket = Sending._over_http, Sending._over_socket
+    over_http, connected, kept = Sending._over_http, ChatEngineLink.connected, list[Send]()
 
     @seams.function(Sending, "_over_http")
-    async def both(self: Sending, send: Send) -> None:
+    async def keep(self: Sending, send: Send) -> None:
+        kept.append(replace(send, client_id=f"{send.client_id}-again"))
         await over_http(self, send)
-        again = replace(send, client_id=f"{send.client_id}-again")
-        self._shared.background.start(("again", send.client_id), _again(self, again))
 
-    async def _again(sending: Sending, send: Send) -> None:
-        while not await over_socket(sending, send, 1.0):  # noqa: ASYNC110  # nothing tells
-            await asyncio.sleep(0.05)
+    @seams.function(ChatEngineLink, "connected")
+    def with_those(self: ChatEngineLink) -> None:
+        connected(self)
+        for send in kept:
+            self._shared.background.start((self, send.client_id), again(self, send))
+        kept.clear()
+
+    async def again(link: ChatEngineLink, send: Send) -> None:
+        await link.socket.emit(events.SEND_MESSAGE, link.sending._command(send))
 
 
 @mutant("C-SND-4")
