@@ -24,7 +24,7 @@ from conformance.client.stages import (
 )
 from conformance.client.told import Told, payload, row
 from conformance.outcomes import Nonconforming
-from conformance.targets.adapter import AdapterEnded
+from conformance.targets.adapter import AdapterEnded, OtherShape
 from conformance.targets.client import ClientUnderTest
 from conformance.targets.protocol import ShownMessage, Snapshot, at_ms
 from conformance.world import ANNA, BRUNO, World
@@ -323,7 +323,7 @@ async def _follows(
         return await client.until(
             f"what follows {junk} shows", lambda s: bool(found(s, text)), view=bodies
         )
-    except AdapterEnded as end:
+    except (AdapterEnded, OtherShape) as end:  # by the junk, or because it shows
         raise Nonconforming(
             expected=f"what follows {junk} is handled", seen=str(end), history=world.journal.tail()
         ) from None

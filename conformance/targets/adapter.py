@@ -23,7 +23,7 @@ from msgspec import Struct
 from conformance.outcomes import CouldNotRun, TargetGone
 from conformance.targets.variables import inherited
 
-__all__ = ["ANSWER_S", "Adapter", "AdapterEnded", "AdapterProblem", "Refusal"]
+__all__ = ["ANSWER_S", "Adapter", "AdapterEnded", "AdapterProblem", "OtherShape", "Refusal"]
 
 ANSWER_S: Final = 10.0
 """Every verb answers at once, `stop` once all is closed (C-SND-4 is the longest a client waits)."""
@@ -51,6 +51,10 @@ class AdapterProblem(CouldNotRun):
 
 class AdapterEnded(AdapterProblem):
     """The adapter's process is gone without having been told to exit."""
+
+
+class OtherShape(AdapterProblem):
+    """What the adapter answers has another shape than the protocol's."""
 
 
 class Refusal(Exception):
@@ -237,13 +241,14 @@ class Adapter:
         raise self._fail(f"answered `{self._verb}` without {lacks}: {_quoted(line)}")
 
     def _decoded(self, text: bytes | msgspec.Raw, kind: type[T]) -> T:
+        problem: type[AdapterProblem] = AdapterProblem
         try:
             return msgspec.json.decode(text, type=kind)
         except msgspec.ValidationError as error:
-            wrong = f"in another shape ({error})"
+            wrong, problem = f"in another shape ({error})", OtherShape
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             wrong = "with a line that is no JSON"
-        raise self._fail(f"answered `{self._verb}` {wrong}: {_quoted(bytes(text))}")
+        raise self._fail(f"answered `{self._verb}` {wrong}: {_quoted(bytes(text))}", problem)
 
     # what is wrong
 
