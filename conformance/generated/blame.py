@@ -191,9 +191,10 @@ def _out_of_order(part: Sequence[Record]) -> str:
 
 
 def _told_twice(steps: Sequence[Step], part: Sequence[Record]) -> str:
-    if any(isinstance(step, Again) for step in steps):
+    sent = {step.message for step in steps if isinstance(step, Send)}
+    if any(isinstance(step, Again) and step.message not in sent for step in steps):
         return "S-MSG-4"
-    if any(isinstance(step, Send) for step in steps):
+    if sent:
         return "S-SND-3"
     if _of(part, Shown):
         return "S-REC-2"

@@ -129,8 +129,10 @@ class _Schedules(RuleBasedStateMachine):
 
     @rule(random=_RANDOM)
     def send(self, random: Random) -> None:
-        """The user sends."""
-        self._add(Send(self._next_message(), _conversation(random)))
+        """The user sends, and perhaps the provider's echo comes."""
+        message = self._next_message()
+        echo = (Again(message),) if random.random() < 0.5 else ()
+        self._add(Send(message, _conversation(random)), *echo)
 
     @precondition(lambda self: self._messages)
     @rule(random=_RANDOM)
@@ -186,11 +188,14 @@ class _Schedules(RuleBasedStateMachine):
 
     @rule(random=_RANDOM)
     def gap(self, random: Random) -> None:
-        """Something happens while ChatEngine cannot be reached."""
-        written = Write(self._next_message(), _conversation(random), by_us=True)
-        status = Status(random.randrange(self._messages), random.choice(STATUSES))
+        """Something happens while ChatEngine cannot be reached, also to what is known already."""
+        known, written = (
+            Write(self._next_message(), _conversation(random), by_us=True) for _ in range(2)
+        )
+        told = random.choice((known, known, written)).message
+        status = Status(told, random.choice(STATUSES))
         happens: list[Step] = random.sample((written, status), random.randint(1, 2))
-        self._add(Down(), *happens, Up())
+        self._add(known, Down(), *happens, Up())
         self._down.discard("chatengine")
 
     # what the harness does

@@ -91,7 +91,7 @@ class Write(_Step, frozen=True):
 
 
 class Again(_Step, frozen=True):
-    """A message that was written comes once more, as it is."""
+    """A message that was written comes once more, as it is; one that was sent, as its echo."""
 
     message: Number
 

@@ -91,6 +91,11 @@ class Model:
         self._now_us += 1
         return self._now_us
 
+    @property
+    def schedules_done(self) -> int:
+        """How many schedules were begun."""
+        return self._run - 1
+
     async def reset(self, *, fresh: bool) -> History:
         self._begin()
         return [Actor(at_us=self.now_us(), who="client", workspace="w")]

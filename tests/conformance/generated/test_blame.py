@@ -114,6 +114,7 @@ SERVER: tuple[tuple[Anomaly, tuple[Step, ...], tuple[Record, ...], str], ...] = 
     ("lost", (Status(0), Write(0)), (OPENED, TOLD, SETTLED, shown()), "S-STA-3"),
     ("duplicated", (Open(), Write(0), Again(0)), (received("m"), received("m")), "S-MSG-4"),
     ("duplicated", (Open(), Send(0)), (received("m"), received("m")), "S-SND-3"),
+    ("duplicated", (Open(), Send(0), Again(0)), (received("m"), received("m")), "S-SND-3"),
     ("duplicated", (Open(), Open()), (received("m"), received("m")), "S-SUB-4"),
     ("duplicated", (Open(), Lose()), (received("m"), received("m")), "S-REC-1"),
     ("duplicated", (), (shown(("m", 1), ("m", 1)),), "S-REC-2"),

@@ -45,10 +45,9 @@ async def test_a_failure_is_saved_told_and_run_again(tmp_path: Path) -> None:
 
 async def test_of_single_requirements_little_is_drawn(tmp_path: Path) -> None:
     """What is right passes, and whoever asks for one requirement has to wait for few schedules."""
-    all_of_it, few = Model(), Model()
-    await hold(all_of_it, asked(tmp_path))
-    await hold(few, asked(tmp_path, only=frozenset({"C-SUB-3"})))
-    assert 0 < few.steps_done < all_of_it.steps_done / 2
+    target = Model()
+    await hold(target, asked(tmp_path, only=frozenset({"C-SUB-3"})))
+    assert 1 <= target.schedules_done <= 20
 
 
 async def test_a_counterexample_that_cannot_be_saved_is_told(tmp_path: Path) -> None:
