@@ -21,8 +21,8 @@ from conformance.client.stages import (
 from conformance.deadlines import Deadline, until
 from conformance.outcomes import Nonconforming
 from conformance.targets.client import PATIENCE_S, SLACK_S, ClientUnderTest
-from conformance.targets.protocol import Snapshot
-from conformance.world import ANNA, World
+from conformance.targets.protocol import Snapshot, at_ms
+from conformance.world import ANNA, World, Written
 from fakes.evolution.plans import DEFAULT_PLAN, Failure, Plan, Step
 
 AT_ONCE_S: Final = SLACK_S
@@ -57,13 +57,17 @@ async def test_shows_at_once_without_a_connection(world: World, client: ClientUn
 
 @shows("C-SND-2")
 async def test_the_servers_copy_replaces_it(world: World, client: ClientUnderTest) -> None:
-    """The server's copy replaces it: one message, not two, with the provider's id."""
+    """The server's copy replaces it: one message, not two, with the provider's id and moment."""
     await connected(world, client, ANNA)
     await client.send(ANNA, "only once", "c-1")
     (key_id,) = await taken(world, "only once", 1)
     await client.comes_to("the provider ids", lambda s: ids(s, "only once"), [key_id])
     await fence(world, client)
     client.verify("one message", lambda s: ids(s, "only once"), [key_id])
+    copy = world.copy_of(
+        Written(id=f"evo-{key_id}", key_id=key_id, conversation_id=ANNA, text="only once")
+    )
+    client.verify("its moment", lambda s: moment(s, "only once"), at_ms(copy["createdAt"]))
 
 
 @shows("C-SND-2")
@@ -201,6 +205,12 @@ async def taken(world: World, text: str, number: int) -> list[str]:
             lambda: len(list(world.provider.sent(text=text))) >= number, Deadline(PATIENCE_S)
         )
     return sorted(send.key_id for send in world.provider.sent(text=text))
+
+
+def moment(snapshot: Snapshot, text: str) -> int | None:
+    """When it was written, as shown: milliseconds since the epoch."""
+    shown = message(snapshot, text)
+    return None if shown is None else at_ms(shown.created_at)
 
 
 def ids(snapshot: Snapshot, text: str) -> list[str | None]:
