@@ -88,47 +88,38 @@ class ServerUnderTest:
     def __init__(self, settings: ChatEngineSettings, url: str) -> None:
         self.settings = settings
         self.url = url
+        self._is_known = False
 
     @property
     def ending(self) -> str | None:
         """How it ended, as the end of a sentence; None while it runs, and where nobody knows."""
         return None
 
-    async def problem(self, http: ClientSession) -> str | None:
+    async def problem(self, http: ClientSession, *, within_s: float = _ANSWER_S) -> str | None:
         """Say what keeps it from answering, as the end of a sentence; None where it answers."""
         if self.ending is not None:
             return self.ending
-        timeout = ClientTimeout(total=_ANSWER_S)
+        timeout = ClientTimeout(total=within_s)
         try:
             async with http.get(f"{self.url}/api/health", timeout=timeout) as response:
                 await response.read()
         except TimeoutError:
-            return f"it did not answer within {_ANSWER_S:g} s"
+            return f"it did not answer within {within_s:g} s"
         except (ClientError, OSError) as error:
             await self._settle()  # if it has just ended, that tells more
             return self.ending or f"it cannot be reached ({_reason(error)})"
         return None
 
-    async def _settle(self) -> None:
-        """Wait for an end that is on its way."""
-
-
-class ServerAtUrl(ServerUnderTest):
-    """A server that somebody else has started and configured: it cannot be stopped."""
-
-    def __init__(self, settings: ChatEngineSettings, url: str) -> None:
-        super().__init__(settings, url)
-        self._is_known = False
-
     async def check(self, http: ClientSession) -> None:
         """Look whether a ChatEngine is there; raises `TargetGone`, with one sentence."""
-        if (problem := await self.problem(http)) is not None:
-            raise TargetGone(f"The server at {self.url} cannot be tried: {problem}.")
+        within_s = _ANSWER_S if self._is_known else _START_S  # some load what they are when asked
+        if (problem := await self.problem(http, within_s=within_s)) is not None:
+            raise TargetGone(f"The server {self._name} cannot be tried: {problem}.")
         if self._is_known:
             return
         handshake = f"{SOCKET_PATH}/?EIO=4&transport=polling"
         if all([await self._is_page(http, path) for path in ("/api/health", handshake)]):
-            raise TargetGone(f"The server at {self.url} answers HTML: that is no ChatEngine.")
+            raise TargetGone(f"The server {self._name} answers HTML: that is no ChatEngine.")
         self._is_known = True
 
     async def _is_page(self, http: ClientSession, path: str) -> bool:
@@ -137,6 +128,18 @@ class ServerAtUrl(ServerUnderTest):
                 return answer.content_type == "text/html"
         except (ClientError, OSError, TimeoutError):
             return False
+
+    async def _settle(self) -> None:
+        """Wait for an end that is on its way."""
+
+    @property
+    def _name(self) -> str:
+        """What to call it behind "the server"."""
+        return f"at {self.url}"
+
+
+class ServerAtUrl(ServerUnderTest):
+    """A server that somebody else has started and configured: it cannot be stopped."""
 
 
 class ServerCommand(ServerUnderTest):

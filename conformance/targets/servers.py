@@ -132,6 +132,7 @@ class Servers:
             command = ServerCommand(self._target.command or OWN_FAKE, settings)
             await command.start()
             self._started[told] = command
+            await command.check(self._http)
         elif (await command.problem(self._http)) is not None:
             await command.restart()
         return command

@@ -156,6 +156,18 @@ async def test_nothing_at_the_url() -> None:
             await server.check(http)
 
 
+async def test_nothing_where_a_command_says_that_it_listens() -> None:
+    """A command that listens nowhere is gone, in one sentence: no check is tried on it."""
+    program = 'import time; print("listening 9", flush=True); time.sleep(60)'
+    async with ClientSession() as http:
+        pool = servers(http, command=(sys.executable, "-c", program))
+        try:
+            with pytest.raises(TargetGone, match=r"^The server `.*` cannot be tried: it cannot be"):
+                await pool.usual()
+        finally:
+            await pool.close()
+
+
 async def test_html_at_the_url() -> None:
     """What answers HTML to everything is no ChatEngine."""
     async with page("<html>welcome</html>", "text/html") as url, ClientSession() as http:
