@@ -148,19 +148,20 @@ class Messages:
 
     def _identify(self, copy: Message) -> tuple[Entry, bool]:
         """The one entry that a copy belongs to, and whether an entry has grown into it."""
-        name = provider_name(copy.id)
-        provider, client = copy.external_id, copy.client_id
-        if client is None and (provider is None or provider == name):
+        name, client = provider_name(copy.id), copy.client_id
+        provider = copy.external_id or name
+        if client is None:
             entry = self._names.get(name)
-            if entry is None:
+            if entry is None and provider == name:
                 entry = self._names[name] = Entry((name,))
-            return entry, False
-        own = None if client is None else (copy.conversation_id, client)
-        if provider is None:
-            return self._entry((name,) if own is None else (name, own))
+            if entry is not None and entry is self._names.get(provider):
+                return entry, False  # as it is with almost every copy
+            return self._entry((name, provider))
+        own = (copy.conversation_id, client)
+        if copy.external_id is None:
+            return self._entry((name, own))
         entry, grown = self._entry((name,) if provider == name else (name, provider))
-        claimed = own is not None and self._claim(entry, own)
-        return entry, grown or claimed
+        return entry, self._claim(entry, own) or grown
 
     def _entry(self, names: tuple[Name, ...]) -> tuple[Entry, bool]:
         """The one entry under all of the names, and whether an entry has grown into it."""
