@@ -15,6 +15,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from chatengine.history import (
     Entered,
+    Fault,
     Held,
     Listed,
     Record,
@@ -39,13 +40,24 @@ from conformance.generated.schedules import (
 )
 from conformance.history import History, Invalid
 
-__all__ = ["FENCE", "OF_CLIENTS", "OF_SERVERS", "Blame", "client_blame", "server_blame"]
+__all__ = [
+    "FENCE",
+    "NO_SOCKET",
+    "OF_CLIENTS",
+    "OF_SERVERS",
+    "Blame",
+    "client_blame",
+    "server_blame",
+]
 
 Blame: TypeAlias = Callable[[Schedule, History, Invalid], tuple[str, ...]]
 """From a schedule, the history of a run and what is wrong with it, to requirements."""
 
 FENCE: Final = "fence-"
 """What the names of messages begin with that were written when all was made good."""
+
+NO_SOCKET: Final = "has no socket"
+"""What is noted of a client that ChatEngine knows no socket of."""
 
 R = TypeVar("R", bound=Record)
 
@@ -79,7 +91,7 @@ def client_blame(schedule: Schedule, history: History, wrong: Invalid) -> tuple[
         case "status went back":
             return ("C-STA-1", "C-FBK-6") if _losses(steps) else ("C-STA-1",)
         case "stale list":
-            return (_stale(part),)
+            return (_stale(steps, part),)
         case "leaked subscription":
             return (_leaked_by_client(steps, part),)
 
@@ -129,7 +141,7 @@ def _shown_twice(steps: Sequence[Step], part: Sequence[Record]) -> str:
     return "C-MSG-3" if ids and max(ids.values()) > 1 else "C-MSG-4"
 
 
-def _stale(part: Sequence[Record]) -> str:
+def _stale(steps: Sequence[Step], part: Sequence[Record]) -> str:
     lists = _of(part, Listed)
     if len(lists) > 1:
         before, after = ({each.id for each in listed.conversations} for listed in lists[:2])
@@ -137,6 +149,8 @@ def _stale(part: Sequence[Record]) -> str:
     entered = _of(part, Entered)
     if not entered:
         return "C-CNV-3"
+    if any(isinstance(step, Write) and step.ago_s for step in steps):
+        return "C-CNV-4"
     lines = {each.id: each.last_message_ms for each in lists[0].conversations}
     at_ms = lines.get(entered[0].conversation)
     return "C-CNV-2" if at_ms is not None and at_ms == entered[0].created_ms else "C-CNV-1"
@@ -239,7 +253,8 @@ def _held_at_the_end(history: History) -> Held | None:
     fences = [at for at, record in enumerate(history) if isinstance(record, Settled)]
     behind = history[fences[-1] :] if fences else history
     held = [each for each in _of(behind, Held) if each.by == "websocket"]
-    return held[-1] if held else None
+    is_away = any(note.fault == NO_SOCKET for note in _of(behind, Fault))
+    return held[-1] if held and not is_away else None
 
 
 def _of(records: Sequence[Record], kind: type[R]) -> list[R]:

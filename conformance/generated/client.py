@@ -10,20 +10,20 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Final
 
-from chatengine.history import Entered, Held, Listed, Shown
+from chatengine.history import Entered, Held, Shown
 from chatengine.moments import to_ms
 from chatengine.payloads import Message, to_wire
 from chatengine.status import Status
 from conformance.deadlines import Deadline, until
 from conformance.generated import schedules as steps
-from conformance.generated.blame import FENCE
+from conformance.generated.blame import FENCE, NO_SOCKET
 from conformance.generated.schedules import Server, Step
 from conformance.history import History
 from conformance.journal import HARNESS, Journal
 from conformance.outcomes import CouldNotRun
 from conformance.targets.adapter import Adapter
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
-from conformance.targets.protocol import Snapshot, Timing
+from conformance.targets.protocol import ClientConfig, Snapshot, Timing
 from conformance.world import World, WorldSettings, Written, running_world
 from fakes.network.proxy import RunningProxy
 
@@ -66,6 +66,7 @@ class ClientTarget:
         self._stack = AsyncExitStack()
         self._journal = Journal()
         self._world: World
+        self._config: ClientConfig
         self._down: set[Server] = set()
         self._was_away = False
         self._opened: Counter[int] = Counter()
@@ -104,7 +105,8 @@ class ClientTarget:
         self._opened.clear()
         self._copies.clear()
         self._was_away = False
-        await self._client.start(self._world.config(timing=_TIMING))
+        self._config = self._world.config(timing=_TIMING)
+        await self._client.start(self._config)
         try:
             await until(self._is_back, Deadline(_CONNECTED_S))
         except TimeoutError:
@@ -158,28 +160,28 @@ class ClientTarget:
         self._bring_back("supabase")
         with suppress(TimeoutError):
             await until(self._is_back, deadline)
+        if self._was_away:
+            # Events add or update entries of its list (C-CNV-1), and of a gap only messages and
+            # statuses have to be fetched (C-FBK-4): what it missed, its list need not know of.
+            self._journal.watch(_CLIENT, self._config)
+            self._was_away = False
         for conversation in +self._opened:
             self._fences += 1
             await self._enters(f"{FENCE}{self._fences}", conversation, "the fence")
         return self._since(before)
 
     async def snapshot(self) -> History:
-        """What the client shows, and what the servers hold for it.
-
-        Not its list, once it has missed events: they add or update entries (C-CNV-1), and of a gap
-        only messages and statuses have to be fetched (C-FBK-4).
-        """
+        """What the client shows, and what the servers hold for it."""
         shown = Journal()
         shown.shown(_CLIENT, await self._adapter.ask("snapshot", Snapshot))
-        if self._was_away:
-            shown.records = [each for each in shown.records if not isinstance(each, Listed)]
         there = {record.conversation for record in shown.records if isinstance(record, Shown)}
         for conversation in map(_jid, +self._opened):
             if conversation not in there:
                 shown.add(Shown, _CLIENT, conversation=conversation, messages=())
-        if await self._world.agents():
-            held = tuple(await self._world.subscriptions())
-            shown.add(Held, _CLIENT, conversations=held)
+        if not await self._world.agents():
+            shown.note(_CLIENT, NO_SOCKET)
+        held = tuple(await self._world.subscriptions())
+        shown.add(Held, _CLIENT, conversations=held)
         shown.add(Held, _CLIENT, conversations=tuple(self._channels()), by="supabase")
         return shown.records
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -13,7 +14,7 @@ from conformance.generated.blame import Blame
 from conformance.generated.failures import Failure
 from conformance.generated.machine import Profile, draw
 from conformance.generated.running import carried_out_in, run
-from conformance.generated.schedules import Expire, Schedule
+from conformance.generated.schedules import Expire, Lose, Schedule, Step
 from conformance.generated.shrinking import smallest
 from conformance.generated.target import Target
 from conformance.history import History, Invalid, Unknown, check
@@ -27,8 +28,9 @@ _TIMES_AS_LONG: Final = 5
 a client takes that is quick: at first for a tenth of what is promised. What fails so has yet to be
 confirmed with all the patience there is."""
 
-_REFUSED_S: Final = 1.5
-"""Longer for a token that was refused: the next attempt has to wait for a second (C-CONN-6)."""
+_LONGER_S: Final[Mapping[Step, float]] = {Expire(): 1.5, Lose("half-open"): 2.5}
+"""What takes its time by itself: after a token that was refused the next attempt has to wait for a
+second (C-CONN-6), and a connection that is half open is noticed by the heartbeat (C-CONN-8)."""
 
 _CONFIRMED: Final = 3
 """Of the schedules that failed while one was made small, how many of the smallest are confirmed."""
@@ -117,9 +119,9 @@ class _Search:
         if failed is not None and not self._is_fresh:
             failed = self._tried(schedule, self._patience_s)
             if failed is None:
-                self._is_fresh = True
                 # Once more in the process that has just run it: it may fail there for that alone.
                 used = self._tried(schedule, self._target.patience_s, fresh=False)
+                self._is_fresh = used is not None
                 self._found = self._found or used
         # What failed in a hurry may only have been slower than those before it.
         confirmed = failed and self._tried(schedule, self._target.patience_s)
@@ -169,8 +171,8 @@ class _Search:
         return first
 
     def _history(self, schedule: Schedule, patience_s: float, *, fresh: bool = True) -> History:
-        if any(isinstance(step, Expire) for step in schedule.steps):
-            patience_s = min(patience_s + _REFUSED_S, self._target.patience_s)
+        longer_s = max((_LONGER_S.get(step, 0.0) for step in schedule.steps), default=0.0)
+        patience_s = min(patience_s + longer_s, self._target.patience_s)
         running = carried_out(
             self._target, schedule, seed=self._seed, patience_s=patience_s, fresh=fresh
         )

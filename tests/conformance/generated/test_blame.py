@@ -7,6 +7,7 @@ import pytest
 from chatengine.history import (
     EVERYBODY,
     Entered,
+    Fault,
     Held,
     Listed,
     ListedConversation,
@@ -22,6 +23,7 @@ from chatengine.history import (
 )
 from conformance.generated.blame import (
     FENCE,
+    NO_SOCKET,
     OF_CLIENTS,
     OF_SERVERS,
     Blame,
@@ -56,6 +58,7 @@ HELD = Held(at_us=5, who="client", conversations=("c",))
 HELD_NOT = Held(at_us=5, who="client", conversations=())
 HELD_TWICE = Held(at_us=5, who="client", conversations=("c", "c"))
 HELD_THERE = Held(at_us=5, who="client", conversations=("c",), by="supabase")
+AWAY = Fault(at_us=5, who="client", fault=NO_SOCKET)
 SENT = Sent(at_us=2, who="client", conversation="c", client_id="s")
 
 
@@ -78,6 +81,7 @@ CLIENT: tuple[tuple[Anomaly, tuple[Step, ...], tuple[Record, ...], str], ...] = 
     ("lost", (Open(), Lose(), Write(0)), (OPENED, GIVEN, SETTLED, HELD), "C-FBK-4"),
     ("lost", (Open(), Down(), Write(0)), (OPENED, GIVEN, SETTLED), "C-FBK-4"),
     ("lost", (Open(), Down("supabase"), Write(0)), (OPENED, GIVEN, SETTLED, HELD), "C-MSG-1"),
+    ("lost", (Open(), Lose(), Write(0)), (OPENED, GIVEN, SETTLED, AWAY, HELD_NOT), "C-FBK-4"),
     ("lost", (Open(), Lose()), (OPENED, BEHIND, SETTLED, HELD_NOT), "C-SUB-3"),
     ("lost", (Down(), Open(), Up()), (OPENED, BEHIND, SETTLED, HELD_NOT), "C-SUB-2"),
     ("lost", (Open(),), (OPENED, BEHIND, SETTLED, HELD_NOT), "C-SUB-1"),
@@ -96,6 +100,7 @@ CLIENT: tuple[tuple[Anomaly, tuple[Step, ...], tuple[Record, ...], str], ...] = 
     ("phantom", (Open(), Open(1), Write(0)), (shown(("m", 1)),), "C-MSG-2"),
     ("reordered", (Open(), Write(0), Write(1)), (shown(("m", 1), ("n", 2)),), "C-MSG-5"),
     ("stale list", (Write(0),), (GIVEN, SETTLED, listed()), "C-CNV-1"),
+    ("stale list", (Write(0), Write(1, 0, 40)), (GIVEN, SETTLED, listed(("c", 1))), "C-CNV-4"),
     ("stale list", (Write(0), Write(1)), (listed(("c", 1), ("d", 2)),), "C-CNV-3"),
     ("stale list", (Write(0), Write(1)), (listed(("c", 2)), listed(("c", 1))), "C-CNV-4"),
     ("leaked subscription", (Open(), Close()), (SETTLED, HELD), "C-SUB-4"),
