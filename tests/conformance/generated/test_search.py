@@ -34,7 +34,7 @@ FOUND_AS: dict[Bug, tuple[Anomaly, set[str]]] = {
     "send vanishes without a connection": ("lost", {"C-SND-4"}),
     "shown in every open conversation": ("phantom", {"C-MSG-2"}),
 }
-SOME = Profile(schedules=150, steps=30, searching_s=60, shrinking_s=60)
+SOME = Profile(schedules=60, steps=30, searching_s=60, shrinking_s=60)
 MANY = Profile(schedules=400, steps=30, searching_s=60, shrinking_s=60)
 
 
