@@ -6,6 +6,8 @@ RATE ?= 50
 RUNS ?= 20
 VENV := .venv
 BIN := $(VENV)/bin
+# One process more than processors: many a test waits, and the soak does so for two minutes.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .PHONY: help demo test quick conform examples lint format bench mutants drawn flakes clean
@@ -17,10 +19,10 @@ demo: $(VENV)/.installed ## 2,000 subscribers on the embedded fakes, and a laten
 	@$(BIN)/chatengine-harness demo --subscribers $(SUBSCRIBERS) --seconds $(SECONDS) --rate $(RATE)
 
 test: $(VENV)/.installed-dev ## All tests
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 quick: $(VENV)/.installed-dev ## The tests without the slow ones
-	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
 conform: $(VENV)/.installed-dev ## The conformance suites against the reference client and the fake server
 	$(BIN)/pytest conformance

@@ -7,6 +7,7 @@ Here: its options, what is collected, and what every check is given. How a check
 import os
 import random
 import secrets
+import signal
 import sys
 from collections.abc import Generator
 from typing import Final
@@ -70,6 +71,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Telling(known), "conformance-telling")
     if not hasattr(config, "workerinput") and not config.option.collectonly:
         config.pluginmanager.register(Recorder(config, settings, known), "conformance-recorder")
+
+
+def pytest_sessionstart() -> None:
+    """Let SIGTERM, which a job that is cancelled gets, end a run as Ctrl-C does.
+
+    What was found before is kept, and on each worker, which may get it as well, what was started is
+    ended.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _read(config: pytest.Config) -> Settings:

@@ -1,6 +1,5 @@
 """Puts a run together, once: what had to run, how it ended, and what is written about it."""
 
-import signal
 import tempfile
 import time
 from collections.abc import Mapping
@@ -68,8 +67,6 @@ class Recorder:
 
     def pytest_sessionstart(self) -> None:
         """Say what is tried; forget earlier results, which must not be taken for this run's."""
-        # A job that is cancelled gets SIGTERM: what was found before it is kept all the same.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             self._settings.results.parent.mkdir(parents=True, exist_ok=True)
             for path in (self._settings.results, self._settings.page):

@@ -3,6 +3,7 @@
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from conformance.generated.failures import save
@@ -257,6 +258,25 @@ async def test_what_was_found_before_an_interruption_is_kept(
     assert ran.outcomes() == {"S-SUB-1": "pass", "S-SUB-2": "fail", "S-SUB-3": "could not run"}
     assert ran.sentence == "The run was interrupted; 1 of 3 requirements had not been tried."
     assert "Not kept" not in ran.sentence
+
+
+async def test_a_job_that_is_cancelled_leaves_nothing_running(suite: Suite) -> None:
+    """SIGTERM for everything in the job at once: what a check began is ended on its worker."""
+    reached, ended = suite.folder / "reached", suite.folder / "ended"
+    suite.write(
+        "import asyncio, pathlib\n@pytest.fixture\ndef started():\n"
+        + f"    yield pathlib.Path({str(reached)!r})\n    pathlib.Path({str(ended)!r}).touch()\n"
+        + '@shows("S-SUB-3")\nasync def test_hangs(started):\n'
+        + "    started.touch()\n    await asyncio.sleep(60)\n"
+    )
+    async with suite.running("-n", "1") as process:
+        await until(reached.exists, within_s=40)
+        leading = psutil.Process(process.pid)
+        for each in (*leading.children(), leading):
+            each.terminate()
+        ran = await suite.ended(process)
+    assert ran.code == 130
+    assert ended.exists()
 
 
 async def test_a_worker_that_dies_is_no_pass(suite: Suite) -> None:
