@@ -69,8 +69,11 @@ class Agents:
             raise Refused(error.reason, {"code": error.code}) from None
         sender = claims.subject or f"socket {sid}"
         agent = Agent(sid, claims.workspace_id, user_of(claims), sender)
-        await self._server.save_session(sid, {_AGENT: agent})
-        await self._server.enter_room(sid, workspace_room(claims.workspace_id))
+        try:
+            await self._server.save_session(sid, {_AGENT: agent})
+            await self._server.enter_room(sid, workspace_room(claims.workspace_id))
+        except (KeyError, ValueError):
+            raise Refused("the socket has left", {"code": "gone"}) from None
 
     def _admit(self, auth: object) -> Claims:
         given = auth if isinstance(auth, dict) else {}

@@ -86,7 +86,7 @@ class Commands:
         try:
             agent = await self._agents.get(sid)
             if agent is None:
-                raise CommandError("gone", "the socket is not connected")
+                raise _gone()
             await work(agent, payload)
         except CommandError as error:
             answer = {"ok": False, "error": {"code": error.code, "message": error.message}}
@@ -102,7 +102,10 @@ class Commands:
         if len(agent.conversations) >= _MOST_OPEN:
             raise CommandError("limit", f"more than {_MOST_OPEN} conversations are open")
         room = conversation_room(agent.workspace_id, conversation_id)
-        await self._server.enter_room(agent.sid, room)
+        try:
+            await self._server.enter_room(agent.sid, room)
+        except ValueError:
+            raise _gone() from None  # it left between its command and this
         agent.conversations.add(conversation_id)
 
     async def _unsubscribe(self, agent: Agent, payload: object) -> None:
@@ -157,6 +160,10 @@ class Commands:
             timestamp=moments.from_ms(int(time.time() * 1000)),
         )
         self._publisher.to_socket(agent.sid, events.MARKED_AS_READ, marked)
+
+
+def _gone() -> CommandError:
+    return CommandError("gone", "the socket is not connected")
 
 
 def _command(kind: type[W], payload: object) -> W:

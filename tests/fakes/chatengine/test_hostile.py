@@ -221,6 +221,20 @@ async def test_hostile_webhooks(world: World, caplog: pytest.LogCaptureFixture, 
     await untouched(world, caplog)
 
 
+async def test_who_leaves_meanwhile(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """A close that comes right behind a CONNECT or a command makes no fault of the server."""
+    auth = json.dumps({"token": world.token(), "workspaceId": "w-1"})
+    url = f"{world.url}{events.SOCKET_PATH}/?EIO=4&transport=websocket"
+    for number in range(100):
+        async with world.session.ws_connect(url) as ws:
+            await ws.receive_str()
+            await ws.send_str(f"40{auth}")
+            if number % 2:
+                await ws.receive_str()
+                await ws.send_str(f'42["{events.SUBSCRIBE}","{JID}"]')
+    await untouched(world, caplog)
+
+
 async def test_odd_hosts_and_paths(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """A Host header or a path that is none is no 500."""
     token = world.token()
