@@ -25,13 +25,13 @@ quick: $(VENV)/.installed-dev ## The tests without the slow ones
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
 conform: $(VENV)/.installed-dev ## The conformance suites against the reference client and the fake server
-	$(BIN)/pytest conformance
+	$(BIN)/pytest conformance $(CONFORM)
 
 examples: $(VENV)/.installed-dev ## The conformance suites against the examples on Node
 	cd examples/node-server && npm ci --silent --no-audit --no-fund
-	$(BIN)/pytest conformance --server-cmd "node examples/node-server/server.js" --results out/examples/server.json
+	$(BIN)/pytest conformance --server-cmd "node examples/node-server/server.js" --results out/examples/server/results.json $(CONFORM)
 	cd examples/typescript-client && npm ci --silent --no-audit --no-fund && npm run --silent build
-	$(BIN)/pytest conformance --client-cmd "node examples/typescript-client/dist/adapter.js" --results out/examples/client.json
+	$(BIN)/pytest conformance --client-cmd "node examples/typescript-client/dist/adapter.js" --results out/examples/client/results.json $(CONFORM)
 
 lint: $(VENV)/.installed-dev ## Format, lint, types, and who may import whom
 	$(BIN)/ruff format --check .
