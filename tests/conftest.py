@@ -1,5 +1,7 @@
 """What all tests share: Hypothesis' profile, a certificate, the Node programs beside the fakes."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -11,6 +13,10 @@ __all__ = ["certificate", "node", "node_peers"]
 # A loaded machine is slow now and then; pytest's own timeout catches what never ends.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+
+# Whoever starts the tests in the background has them ignore Ctrl-C, and so would all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
