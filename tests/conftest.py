@@ -15,7 +15,7 @@ settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 
-# Whoever starts the tests in the background has them ignore Ctrl-C, and so would all that they start.
+# Who starts the tests in the background has them ignore Ctrl-C, and so would all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
