@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from conformance.outcomes import Outcome
 from conformance.results import Results
-from conformance.runs import run_suites
+from conformance.runs import run_suites, until_interrupted
 
 __all__ = ["Flake", "flakes", "main"]
 
@@ -105,4 +105,4 @@ def _conclusion(runs: int, flaky: int, silent: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(until_interrupted(main))

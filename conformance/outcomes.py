@@ -8,6 +8,7 @@ target or the harness is unable. Whatever else it raises is a fault of the harne
 
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ __all__ = [
     "NotApplicable",
     "Outcome",
     "TargetGone",
+    "beginning",
     "ending",
     "worse",
 ]
@@ -87,6 +89,19 @@ class Nonconforming(Exception):
     def __str__(self) -> str:
         claimed = f"{self.capability} is claimed and does not work: " if self.capability else ""
         return f"{claimed}expected {self.expected}; seen {self.seen}"
+
+
+@contextmanager
+def beginning(what: str) -> Iterator[None]:
+    """The check needs `what`, which other checks hold the target to; without it, it could not run.
+
+    So one thing that is broken is one failure, and not that of all that comes behind it.
+    """
+    try:
+        yield
+    except (Nonconforming, TimeoutError) as broken:
+        lacks = f": {broken.expected}" if isinstance(broken, Nonconforming) else ""
+        raise CouldNotRun(f"The check needs {what}, and did not get it{lacks}.") from None
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -16,8 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from conformance.results import Results
+from conformance.verdict import ExitCode
 
-__all__ = ["Run", "run_suites"]
+__all__ = ["Run", "run_suites", "until_interrupted"]
 
 _SUITES: Final = Path(__file__).parent
 
@@ -53,6 +54,19 @@ async def run_suites(arguments: Sequence[str], place: Path, within_s: float) -> 
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     return Run(_read(results), round(time.monotonic() - began, 1))
+
+
+def until_interrupted(command: Callable[[], int]) -> int:
+    """Return the exit code of a command that runs the suites, 130 where it was interrupted.
+
+    SIGTERM ends it as Ctrl-C does: the runs that are under way end with it.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return command()
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
 
 
 def _emptied(place: Path) -> Path:

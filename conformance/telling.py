@@ -10,7 +10,7 @@ from conformance.checks import shown_by
 from conformance.outcomes import CouldNotRun, Ending, Outcome, TargetGone, ending, worse
 from conformance.requirements import REQUIREMENTS
 
-__all__ = ["Telling", "ending_of"]
+__all__ = ["Telling", "ending_of", "outcome_by_now"]
 
 _ENDING: Final = pytest.StashKey[Ending]()
 
@@ -37,6 +37,12 @@ def ending_of(report: pytest.TestReport) -> Ending | None:
     if report.failed:
         return ending(CouldNotRun(f"the process that ran it ended: {report.longreprtext}"))
     return None
+
+
+def outcome_by_now(item: pytest.Item) -> Outcome | None:
+    """What a check has come to before its fixtures end; None where it was not reached."""
+    told = item.stash.get(_ENDING, None)
+    return None if told is None else told.outcome
 
 
 class Telling:

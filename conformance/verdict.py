@@ -30,6 +30,7 @@ class ExitCode(IntEnum):
     NONCONFORMING = 1
     USAGE = 2
     COULD_NOT_RUN = 3
+    """Also of a run that ended before its time, whatever it had found by then: it is not all."""
     STALE = 4
     """An entry of the baseline that matches nothing, or passes now."""
     INTERRUPTED = 130
@@ -156,9 +157,11 @@ def _exit_code(
     findings: tuple[Finding, ...], stale: tuple[str, ...], aborted: str | None
 ) -> ExitCode:
     against = {finding.outcome for finding in findings if finding.counts}
+    if aborted:
+        return ExitCode.COULD_NOT_RUN
     if Outcome.FAIL in against:
         return ExitCode.NONCONFORMING
-    if Outcome.COULD_NOT_RUN in against or aborted:
+    if Outcome.COULD_NOT_RUN in against:
         return ExitCode.COULD_NOT_RUN
     return ExitCode.STALE if stale else ExitCode.CONFORMS
 
@@ -175,16 +178,22 @@ def _sentence(
         case ExitCode.NONCONFORMING:
             also = f"; {len(unrun)} could not be tried" if unrun else ""
             return f"Not kept: {', '.join(fails)} ({len(fails)} of {all_of_them}){also}."
-        case ExitCode.COULD_NOT_RUN if not unrun and aborted:
-            return f"The run ended before its time: {aborted.rstrip('.')}."
         case ExitCode.COULD_NOT_RUN:
-            why = f": {aborted.rstrip('.')}" if aborted else f": {', '.join(unrun)}"
-            return f"{len(unrun)} of {all_of_them} could not be tried{why}."
+            broken = f" Not kept, of what was tried: {', '.join(fails)}." if fails else ""
+            return f"{_untried(unrun, all_of_them, aborted)}{broken}"
         case ExitCode.INTERRUPTED:
             return f"The run was interrupted; {len(unrun)} of {all_of_them} had not been tried."
         case ExitCode.STALE:
             return f"The list of what is known to fail is stale: {' '.join(stale)}"
     return f"Of {all_of_them}: {_kept(findings)}."
+
+
+def _untried(unrun: list[str], all_of_them: str, aborted: str | None) -> str:
+    """What a run that is not whole lacks, and why if it ended before its time."""
+    why = aborted.rstrip(".") if aborted else ", ".join(unrun)
+    if not unrun:
+        return f"The run ended before its time: {why}."
+    return f"{len(unrun)} of {all_of_them} could not be tried: {why}."
 
 
 def _kept(findings: tuple[Finding, ...]) -> str:

@@ -7,15 +7,15 @@ check could not run, and the clause that is broken has a check of its own.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 from chatengine import events
 from conformance.client.told import Told, payload, row
 from conformance.deadlines import Deadline, until
 from conformance.journal import HARNESS
-from conformance.outcomes import CouldNotRun, Nonconforming
+from conformance.outcomes import beginning
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
 from conformance.targets.protocol import ShownMessage, Snapshot
 from conformance.world import ANNA, World
@@ -23,7 +23,6 @@ from conformance.world import ANNA, World
 __all__ = [
     "Source",
     "all_show",
-    "beginning",
     "bodies",
     "connected",
     "entry",
@@ -47,16 +46,6 @@ _numbers: Final = itertools.count(1)
 
 _FENCES: Final = 9_000_000
 """Ids of fences are beyond those of any check."""
-
-
-@contextmanager
-def beginning(what: str) -> Iterator[None]:
-    """The check needs `what`; without it, it could not run."""
-    try:
-        yield
-    except (Nonconforming, TimeoutError) as broken:
-        lacks = f": {broken.expected}" if isinstance(broken, Nonconforming) else ""
-        raise CouldNotRun(f"The check needs {what}, and did not get it{lacks}.") from None
 
 
 async def connected(

@@ -12,9 +12,9 @@ from typing import Final
 import pytest
 
 from conformance.checks import shows
-from conformance.client.stages import all_show, beginning, connected, given_time, served_by
+from conformance.client.stages import all_show, connected, given_time, served_by
 from conformance.deadlines import Deadline, until
-from conformance.outcomes import Nonconforming
+from conformance.outcomes import Nonconforming, beginning
 from conformance.sightings import Refusals, websockets
 from conformance.targets.client import PATIENCE_S, SLACK_S, ClientUnderTest
 from conformance.world import ANNA, World

@@ -10,7 +10,6 @@ import pytest
 
 from conformance.checks import shows
 from conformance.client.stages import (
-    beginning,
     bodies,
     connected,
     fence,
@@ -18,7 +17,7 @@ from conformance.client.stages import (
     served_by,
 )
 from conformance.deadlines import Deadline, until
-from conformance.outcomes import Nonconforming
+from conformance.outcomes import Nonconforming, beginning
 from conformance.targets.client import PATIENCE_S, SLACK_S, ClientUnderTest
 from conformance.targets.protocol import Snapshot
 from conformance.world import (

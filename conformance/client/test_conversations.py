@@ -10,8 +10,9 @@ from chatengine import events
 from chatengine.moments import from_ms
 from conformance.checks import shows
 from conformance.client.feeds import Feed
-from conformance.client.stages import beginning, bodies, connected, entry
+from conformance.client.stages import bodies, connected, entry
 from conformance.deadlines import Deadline, until
+from conformance.outcomes import beginning
 from conformance.targets.client import PATIENCE_S, ClientUnderTest, View
 from conformance.targets.protocol import Snapshot, at_ms
 from conformance.world import ANNA, BRUNO, CLARA, World

@@ -10,7 +10,6 @@ from conformance.checks import shows
 from conformance.client.silence import is_left_alone
 from conformance.client.stages import (
     all_show,
-    beginning,
     bodies,
     connected,
     fallen_back,
@@ -22,7 +21,7 @@ from conformance.client.stages import (
     status_of,
 )
 from conformance.deadlines import Deadline, until
-from conformance.outcomes import Nonconforming
+from conformance.outcomes import Nonconforming, beginning
 from conformance.sightings import websockets
 from conformance.targets.client import PATIENCE_S, SLACK_S, ClientUnderTest
 from conformance.targets.protocol import Snapshot

@@ -12,7 +12,6 @@ from chatengine.status import Status
 from conformance.checks import shows
 from conformance.client.stages import (
     all_show,
-    beginning,
     bodies,
     connected,
     fallen_back,
@@ -24,7 +23,7 @@ from conformance.client.stages import (
     status_of,
 )
 from conformance.deadlines import Deadline, until
-from conformance.outcomes import Nonconforming
+from conformance.outcomes import Nonconforming, beginning
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
 from conformance.world import ANNA, World, Written
 from fakes.supabase.faults import SystemDelayed

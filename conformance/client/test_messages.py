@@ -12,7 +12,6 @@ from conformance.client.feeds import Feed, SocketFeed
 from conformance.client.stages import (
     Source,
     all_show,
-    beginning,
     bodies,
     connected,
     found,
@@ -23,7 +22,7 @@ from conformance.client.stages import (
     send_fence,
 )
 from conformance.client.told import Told, payload, row
-from conformance.outcomes import Nonconforming
+from conformance.outcomes import Nonconforming, beginning
 from conformance.targets.adapter import AdapterEnded, OtherShape
 from conformance.targets.client import ClientUnderTest
 from conformance.targets.protocol import ShownMessage, Snapshot, at_ms

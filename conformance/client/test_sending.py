@@ -9,7 +9,6 @@ import pytest
 
 from conformance.checks import shows
 from conformance.client.stages import (
-    beginning,
     connected,
     fence,
     found,
@@ -19,7 +18,7 @@ from conformance.client.stages import (
     status_of,
 )
 from conformance.deadlines import Deadline, until
-from conformance.outcomes import Nonconforming
+from conformance.outcomes import Nonconforming, beginning
 from conformance.targets.client import PATIENCE_S, SLACK_S, ClientUnderTest
 from conformance.targets.protocol import Snapshot, at_ms
 from conformance.world import ANNA, World, Written

@@ -12,7 +12,6 @@ from chatengine import events
 from conformance.checks import shows
 from conformance.client.feeds import Feed
 from conformance.client.stages import (
-    beginning,
     connected,
     fallen_back,
     fence,
@@ -23,7 +22,7 @@ from conformance.client.stages import (
     status_of,
 )
 from conformance.client.told import Told
-from conformance.outcomes import CouldNotRun
+from conformance.outcomes import CouldNotRun, beginning
 from conformance.targets.client import ClientUnderTest
 from conformance.world import ANNA, World, Written
 

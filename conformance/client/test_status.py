@@ -8,8 +8,9 @@ from typing import Final
 from chatengine import events
 from conformance.checks import shows
 from conformance.client.feeds import Feed, RealtimeFeed, SocketFeed
-from conformance.client.stages import beginning, connected, found, on_supabase, status_of
+from conformance.client.stages import connected, found, on_supabase, status_of
 from conformance.client.told import Told
+from conformance.outcomes import beginning
 from conformance.targets.client import ClientUnderTest, View
 from conformance.world import ANNA, World
 

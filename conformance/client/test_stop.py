@@ -8,8 +8,9 @@ import pytest
 
 from conformance.checks import shows
 from conformance.client.silence import is_left_alone
-from conformance.client.stages import beginning, connected, fallen_back
+from conformance.client.stages import connected, fallen_back
 from conformance.deadlines import Deadline, until
+from conformance.outcomes import beginning
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
 from conformance.world import ANNA, World
 

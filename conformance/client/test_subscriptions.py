@@ -8,9 +8,9 @@ from typing import Final
 import pytest
 
 from conformance.checks import shows
-from conformance.client.stages import beginning, connected, notices_the_loss, served_by
+from conformance.client.stages import connected, notices_the_loss, served_by
 from conformance.deadlines import Deadline, until
-from conformance.outcomes import Nonconforming
+from conformance.outcomes import Nonconforming, beginning
 from conformance.sightings import Frames
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
 from conformance.world import ANNA, BRUNO, CLARA, LOSSES, Loss, World, WorldSettings

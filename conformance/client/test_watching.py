@@ -8,7 +8,6 @@ from typing import Final
 
 from conformance.checks import shows
 from conformance.client.stages import (
-    beginning,
     bodies,
     connected,
     fence,
@@ -17,7 +16,7 @@ from conformance.client.stages import (
     notices_the_loss,
 )
 from conformance.deadlines import Deadline, until
-from conformance.outcomes import Nonconforming
+from conformance.outcomes import Nonconforming, beginning
 from conformance.targets.client import PATIENCE_S, SLACK_S, ClientUnderTest
 from conformance.targets.protocol import Metrics, Reconnect, Snapshot, Timing, at_ms
 from conformance.world import ANNA, BRUNO, World

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from conformance.generated.failures import FailureError, read_failure
 from conformance.requirements import Side
-from conformance.runs import run_suites
+from conformance.runs import run_suites, until_interrupted
 
 __all__ = ["main"]
 
@@ -93,4 +93,4 @@ async def _tried(bug: _Bug, seed: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(until_interrupted(main))

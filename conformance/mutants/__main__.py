@@ -16,6 +16,7 @@ from conformance.mutants.matrix import Matrix, Trial, judged
 from conformance.mutants.page import write_matrix
 from conformance.mutants.trying import MUTANTS, tasks, tried
 from conformance.requirements import Side
+from conformance.runs import until_interrupted
 
 _FOLDER: Final = Path("out/mutants")
 _FOUND, _LACKING, _USAGE = 0, 1, 2
@@ -90,4 +91,4 @@ def _conclude(matrix: Matrix, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(until_interrupted(main))

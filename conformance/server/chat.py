@@ -16,7 +16,7 @@ from yarl import URL
 from chatengine import events
 from chatengine.moments import from_ms
 from conformance.deadlines import Deadline, until
-from conformance.outcomes import CouldNotRun, NotApplicable
+from conformance.outcomes import CouldNotRun, NotApplicable, beginning
 from conformance.probes.agent import Agent, Where
 from conformance.probes.http import Answer, Http
 from conformance.probes.polling import RawPolling
@@ -32,11 +32,7 @@ from conformance.targets.servers import Servers, numbers_of
 from fakes.control import ControlClient
 from fakes.network import Address, ProxySettings, RunningProxy, running_proxy
 
-__all__ = ["CHECK_S", "Chat", "holds", "moment", "open_chat"]
-
-CHECK_S: Final = 15.0
-"""For all that a check waits for. Nothing is judged by it but that a thing happens at all: what a
-healthy server does in milliseconds may take seconds on a machine that is busy, or far away."""
+__all__ = ["Chat", "holds", "moment", "open_chat"]
 
 _LAST_LOOK_S: Final = 2.0
 """As `AT_ONCE_S` of the sessions: a busy machine's second, twice."""
@@ -155,14 +151,30 @@ class Chat:
     # sockets
 
     async def agent(
+        self, *transports: TransportName, subscribed_to: str | Iterable[str] = (), **who: Any
+    ) -> Agent:
+        """Begin with an agent who is connected and subscribed; `who` as of `arrives`.
+
+        Raises `CouldNotRun` where that is not to be had: it is not what the check is about.
+        """
+        with beginning("an agent who is let in (S-AUTH-8, S-PRO-1, S-PRO-3)"):
+            agent = await self.arrives(*transports, **who)
+        with beginning("a subscription that is acknowledged (S-SUB-1, S-PRO-5)"):
+            for each in [subscribed_to] if isinstance(subscribed_to, str) else subscribed_to:
+                await agent.subscribe(each)
+        return agent
+
+    async def arrives(
         self,
         *transports: TransportName,
-        subscribed_to: str | Iterable[str] = (),
         number: Number | None = None,
         url: str | None = None,
         user: str | None = None,
     ) -> Agent:
-        """Connect an agent, by WebSocket unless told otherwise; it leaves with the check."""
+        """Connect an agent, by WebSocket unless told otherwise; it leaves with the check.
+
+        Raises `Nonconforming` where it is not let in.
+        """
         name = next(self._names)
         user = user or self.name(name.lower())
         number = number or self.here
@@ -170,8 +182,6 @@ class Chat:
         self._stack.push_async_callback(agent.leave)
         auth = self.auth(number=number, user=user)
         await agent.connect(url or self.server.url, auth, *(transports or ("websocket",)))
-        for each in [subscribed_to] if isinstance(subscribed_to, str) else subscribed_to:
-            await agent.subscribe(each)
         return agent
 
     async def proxy(self) -> RunningProxy:
@@ -203,9 +213,13 @@ class Chat:
         return opened
 
     async def joined(self, transport: TransportName = "websocket", **how: Any) -> Wire:
-        """Open a session and connect with good credentials; `how` as of `token`."""
-        wire = await self.wire(transport)
-        await wire.join(self.auth(**how))
+        """Begin with a session that is connected with good credentials; `how` as of `token`.
+
+        Raises `CouldNotRun` where that is not to be had.
+        """
+        with beginning("a session that is let in (S-AUTH-8, S-PRO-1, S-PRO-3)"):
+            wire = await self.wire(transport)
+            await wire.join(self.auth(**how))
         return wire
 
     # what is asked for often
@@ -335,9 +349,12 @@ async def open_chat(
     control: ControlClient | None,
     rng: random.Random,
     *,
-    within_s: float = CHECK_S,
+    within_s: float,
 ) -> AsyncIterator[Chat]:
-    """Yield what a check has at hand; behind it the server has to go on, whatever it was told."""
+    """Yield what a check has at hand, for so long.
+
+    Behind it the server has to go on, whatever it was told.
+    """
     async with AsyncExitStack() as stack:
         chat = Chat(within_s, servers, server, session, control, rng, stack)
         yield chat

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -15,11 +16,16 @@ import pytest_asyncio
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 from conformance.probes.wire import TransportName
-from conformance.server.chat import CHECK_S, Chat, open_chat
+from conformance.server.chat import Chat, open_chat
+from conformance.server.patience import Patience
 from conformance.settings import Settings
 from conformance.targets.evolution import RunningProvider, running_provider
+from conformance.targets.server import ServerUnderTest
 from conformance.targets.servers import INSTANCES, Servers
+from conformance.telling import outcome_by_now
 from fakes.control import ControlClient
+
+OpenChat = Callable[..., AbstractAsyncContextManager[Chat]]
 
 _HERE: Final = Path(__file__).parent
 _PATIENCE_S: Final = 30.0
@@ -68,35 +74,54 @@ def control(provider: RunningProvider, session: ClientSession) -> ControlClient 
     return None if provider.door is None else ControlClient(session, provider.door)
 
 
+@pytest.fixture(scope="session")
+def patience() -> Patience:
+    """How long checks wait, one for all of the process."""
+    return Patience()
+
+
+@pytest.fixture
+def opened(
+    request: pytest.FixtureRequest,
+    servers: Servers,
+    session: ClientSession,
+    control: ControlClient | None,
+    rng: random.Random,
+    patience: Patience,
+) -> OpenChat:
+    """Opens a check's world on a server; `more_s` is for waiting for a heartbeat to run out."""
+
+    @asynccontextmanager
+    async def open_on(server: ServerUnderTest, more_s: float = 0.0) -> AsyncIterator[Chat]:
+        within_s = patience.within_s + more_s
+        async with open_chat(servers, server, session, control, rng, within_s=within_s) as chat:
+            yield chat
+            patience.learn(outcome_by_now(request.node), chat.deadline)
+
+    return open_on
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def chat(
-    servers: Servers, session: ClientSession, control: ControlClient | None, rng: random.Random
-) -> AsyncIterator[Chat]:
+async def chat(servers: Servers, opened: OpenChat) -> AsyncIterator[Chat]:
     """A check's world, on the server as it is mostly tried."""
-    async with open_chat(servers, await servers.usual(), session, control, rng) as chat:
+    async with opened(await servers.usual()) as chat:
         yield chat
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def quick_chat(
-    servers: Servers, session: ClientSession, control: ControlClient | None, rng: random.Random
-) -> AsyncIterator[Chat]:
+async def quick_chat(servers: Servers, opened: OpenChat) -> AsyncIterator[Chat]:
     """The same, on a server whose heartbeat is short; a check may wait for it to run out."""
     server = await servers.quick()
     heartbeat_s = (server.settings.ping_interval_ms + server.settings.ping_timeout_ms) / 1000
-    async with open_chat(
-        servers, server, session, control, rng, within_s=CHECK_S + heartbeat_s
-    ) as chat:
+    async with opened(server, heartbeat_s) as chat:
         yield chat
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def choosy_chat(
-    servers: Servers, session: ClientSession, control: ControlClient | None, rng: random.Random
-) -> AsyncIterator[Chat]:
+async def choosy_chat(servers: Servers, opened: OpenChat) -> AsyncIterator[Chat]:
     """The same, on a server that is told an issuer and an audience."""
     await servers.needs("iss_aud")
-    async with open_chat(servers, await servers.choosy(), session, control, rng) as chat:
+    async with opened(await servers.choosy()) as chat:
         yield chat
 
 

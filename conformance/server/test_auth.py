@@ -8,6 +8,7 @@ import pytest
 from chatengine import events
 from chatengine.packets.socketio import PacketType
 from conformance.checks import shows
+from conformance.outcomes import beginning
 from conformance.probes.tokens import claims_of, signed, unsigned
 from conformance.probes.websocket import RawWebSocket
 from conformance.probes.wire import TransportName
@@ -197,7 +198,8 @@ async def refused(chat: Chat, transport: TransportName, auth: object, code: str)
     Not before it, and, where a WebSocket can be fenced, not after it: the refused socket is in no
     room of the workspace.
     """
-    wire = await chat.wire(transport)
+    with beginning("a session (S-PRO-1, S-PRO-3)"):
+        wire = await chat.wire(transport)
     chat.trace.note("harness", "sends CONNECT", auth=auth)
     answer = await wire.connect(auth)
     refusal = answer.data if answer is not None else None

@@ -35,7 +35,8 @@ async def test_a_reconnected_socket(chat: Chat, transport: TransportName, loss: 
             proxy.reset_all()
         case "half-open":
             proxy.half_open()
-    again = await chat.agent(transport, subscribed_to=another, user=user)
+    again = await chat.arrives(transport, user=user)
+    await again.subscribe(another)
     witness = await chat.agent(subscribed_to=conversation)
     missed = await chat.webhook.writes(conversation)
     await witness.gets(events.MESSAGE, id=missed.id)
@@ -51,7 +52,8 @@ async def test_many_times(chat: Chat) -> None:
     """A socket that comes and goes ten times gets one copy each time, and none in between."""
     conversation, user = chat.conversation(), chat.name("agent")
     for _ in range(10):
-        agent = await chat.agent(subscribed_to=conversation, user=user)
+        agent = await chat.arrives(user=user)
+        await agent.subscribe(conversation)
         await chat.one(agent, await chat.webhook.writes(conversation))
         await agent.leave()
 
@@ -65,7 +67,7 @@ async def test_after_a_restart(chat: Chat, transport: TransportName) -> None:
     before = await chat.agent(transport, subscribed_to=conversation)
     await chat.server.restart()
     await before.is_dropped()
-    again = await chat.agent(transport)
+    again = await chat.arrives(transport)
     await again.subscribe(conversation)
     await chat.one(again, await chat.webhook.writes(conversation))
 

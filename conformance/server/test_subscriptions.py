@@ -11,7 +11,9 @@ from conformance.server.chat import Chat
 async def test_messages_reach_those_subscribed(chat: Chat, transport: TransportName) -> None:
     """Messages reach each of those subscribed, also of a conversation that nobody knew before."""
     conversation = chat.conversation()
-    agents = [await chat.agent(transport, subscribed_to=conversation) for _ in range(2)]
+    agents = [await chat.agent(transport) for _ in range(2)]
+    for agent in agents:
+        await agent.subscribe(conversation)
     entered = await chat.webhook.writes(conversation)
     for agent in agents:
         await agent.gets(events.MESSAGE, id=entered.id, conversationId=conversation)
@@ -21,7 +23,9 @@ async def test_messages_reach_those_subscribed(chat: Chat, transport: TransportN
 async def test_several_conversations(chat: Chat, transport: TransportName) -> None:
     """A socket that is subscribed to several conversations gets the messages of each."""
     conversations = [chat.conversation() for _ in range(5)]
-    agent = await chat.agent(transport, subscribed_to=conversations)
+    agent = await chat.agent(transport)
+    for conversation in conversations:
+        await agent.subscribe(conversation)
     for conversation in conversations:
         entered = await chat.webhook.writes(conversation)
         await agent.gets(events.MESSAGE, id=entered.id, conversationId=conversation)
@@ -48,8 +52,9 @@ async def test_subscribing_without_an_acknowledgement(chat: Chat, transport: Tra
 async def test_conversations_of_any_kind(chat: Chat) -> None:
     """Ids are opaque: a group's, and one without a phone number, are subscribed to like others."""
     group, linked = chat.group(), chat.conversation().replace("s.whatsapp.net", "lid")
-    agent = await chat.agent(subscribed_to=(group, linked))
+    agent = await chat.agent()
     for conversation in (group, linked):
+        await agent.subscribe(conversation)
         entered = await chat.webhook.writes(conversation)
         await agent.gets(events.MESSAGE, id=entered.id, conversationId=conversation)
 
@@ -104,7 +109,9 @@ async def test_subscribing_again_after_an_unsubscribe(chat: Chat) -> None:
 async def test_a_subscription_is_idempotent(chat: Chat, transport: TransportName) -> None:
     """Subscribed three times, a socket gets one copy."""
     conversation = chat.conversation()
-    agent = await chat.agent(transport, subscribed_to=[conversation] * 3)
+    agent = await chat.agent(transport, subscribed_to=conversation)
+    for _ in range(2):
+        await agent.subscribe(conversation)
     await chat.one(agent, await chat.webhook.writes(conversation))
 
 

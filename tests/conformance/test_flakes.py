@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import psutil
 
 from conformance.flakes import flakes
 from conformance.outcomes import Outcome
@@ -64,3 +67,18 @@ def test_from_end_to_end(tmp_path: Path) -> None:
         [*command, "S-NONE-1"], cwd=tmp_path, capture_output=True, text=True, timeout=100
     )
     assert never.returncode == 3, never.stdout + never.stderr
+
+
+def test_a_signal_ends_the_run_that_is_under_way(tmp_path: Path) -> None:
+    """SIGTERM, which a job that is cancelled gets: exit code 130, and nothing goes on."""
+    command = [sys.executable, "-m", "conformance.flakes", "--runs", "2", "-n", "0", "--only"]
+    with subprocess.Popen([*command, "S-PRO-2"], cwd=tmp_path) as leading:
+        running: list[psutil.Process] = []
+        until = time.monotonic() + 40
+        while not running and time.monotonic() < until:
+            time.sleep(0.05)
+            running = psutil.Process(leading.pid).children()
+        leading.terminate()
+        assert leading.wait(timeout=40) == 130
+    assert running
+    assert not any(each.is_running() for each in running)

@@ -102,6 +102,17 @@ def test_a_run_that_ended_before_its_time_is_not_green() -> None:
     assert verdict.sentence == "The run ended before its time: a fault of the harness: KeyError."
 
 
+def test_a_run_that_ended_before_its_time_tells_what_it_had_found() -> None:
+    """The exit code says that it is not all; the sentence names what was broken by then, too."""
+    shown = {"S-SUB-1": [PASS], "S-SUB-2": [FAIL], "S-SUB-3": []}
+    verdict = judge(shown, aborted="The server has ended")
+    assert verdict.exit_code is ExitCode.COULD_NOT_RUN
+    assert verdict.sentence == (
+        "1 of 3 requirements could not be tried: The server has ended. "
+        "Not kept, of what was tried: S-SUB-2."
+    )
+
+
 def test_a_known_failure_is_told_and_does_not_count() -> None:
     """The requirement fails all the same, with its reason beside it."""
     verdict = judge({"S-SUB-1": [PASS], "S-SUB-2": [FAIL]}, {"S-SUB-2": "rooms are shared"})
