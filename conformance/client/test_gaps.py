@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, Literal
 
 import pytest
@@ -23,7 +24,8 @@ from conformance.client.stages import (
     status_of,
 )
 from conformance.deadlines import Deadline, until
-from conformance.outcomes import Nonconforming, beginning
+from conformance.outcomes import Nonconforming, NotApplicable, beginning
+from conformance.sightings import websockets
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
 from conformance.world import ANNA, World, Written
 from fakes.supabase.faults import SystemDelayed
@@ -35,6 +37,9 @@ and the usual one (100) beside it.
 
 SLOW_MS: Final = 4000
 """Within what is promised of Realtime: 2 to 5 s (section 9)."""
+
+SUBSCRIBING_MS: Final = 1000
+"""Of a subscription on its way: many times what a history takes to be fetched."""
 
 LONG_S: Final = 3 * PATIENCE_S
 """For so many; pages of 50 are a dozen calls one after the other."""
@@ -54,7 +59,12 @@ async def test_gap_before_supabase_serves(world: World, client: ClientUnderTest)
     await world.acknowledge(ours, "read")
     with beginning("a channel at Supabase (C-FBK-2)"):
         await until(lambda: world.channels, Deadline(PATIENCE_S))
-    between = await written_until_supabase_tells(world)
+
+    async def realtime_tells() -> bool:
+        return world.hears_of(ANNA)
+
+    moment = "between the join's reply and the subscription"
+    between = await written_until(world, moment, realtime_tells)
     await all_show(client, "right after the loss", *between)
     await client.comes_to("the status of the gap", lambda s: status_of(s, ours.text), "read")
 
@@ -95,6 +105,29 @@ async def test_gap_of_a_reconnect(world: World, client: ClientUnderTest) -> None
     world.bring_back()
     await all_show(client, "during the reconnect")
     await client.comes_to("the status of the gap", lambda s: status_of(s, ours.text), "read")
+
+
+@shows("C-FBK-4")
+async def test_gap_before_the_socket_is_subscribed(world: World, client: ClientUnderTest) -> None:
+    """What is written while the subscription is on its way: whoever fetches before it is there, or
+    beside it, misses that, and Realtime is slow to tell.
+    """
+    await connected(world, client, ANNA)
+    world.supabase_network.hold("to_client", ms=SLOW_MS)
+    asked = world.frames('"subscribe:conversation"', hold_ms=SUBSCRIBING_MS)
+    if not websockets(world.network):
+        raise NotApplicable("What is asked over polling is not held: it comes with its answer.")
+    before = {agent["sid"] for agent in await world.agents()}
+
+    async def is_subscribed() -> bool:
+        anew = [agent for agent in await world.agents() if agent["sid"] not in before]
+        return any(ANNA in agent["conversations"] for agent in anew)
+
+    await world.lose("rst")
+    with beginning("another subscription (C-SUB-3)"):
+        await until(lambda: asked.count, Deadline(PATIENCE_S))
+    texts = await written_until(world, "on the way to the subscription", is_subscribed)
+    await all_show(client, *texts)
 
 
 @shows("C-FBK-4")
@@ -234,13 +267,21 @@ async def own(world: World, client: ClientUnderTest) -> Written:
     return written
 
 
-async def written_until_supabase_tells(world: World) -> list[str]:
-    """Write from the join's reply on until the subscription is there; none of it is told."""
-    deadline, texts = Deadline(PATIENCE_S), list[str]()
-    while not (world.hears_of(ANNA) or deadline.is_over):
-        texts.append(f"between the join's reply and the subscription, {len(texts)}")
+async def written_until(
+    world: World, moment: str, tells: Callable[[], Awaitable[bool]]
+) -> list[str]:
+    """Write again and again until a source `tells`; returns what, of which none was told."""
+    texts: list[str] = []
+
+    async def told() -> bool:
+        if await tells():
+            return True
+        texts.append(f"{moment}, {len(texts)}")
         await world.write(texts[-1])
-        await asyncio.sleep(0.02)
+        return False
+
+    with suppress(TimeoutError):
+        await until(told, Deadline(PATIENCE_S), pause_s=0.02)
     return texts
 
 

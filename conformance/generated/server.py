@@ -63,6 +63,7 @@ class ServerTarget:
         self._conversations: list[str] = []
         self._wanted: set[int] = set()
         self._written: dict[int, Entered] = {}
+        self._entered: dict[str, str] = {}
         self._touched: set[int] = set()
         self._is_up = True
 
@@ -84,6 +85,7 @@ class ServerTarget:
         self._users = {who: self._chat.name(who) for who in (_AGENT, _COLLEAGUE)}
         self._wanted.clear()
         self._written.clear()
+        self._entered.clear()
         self._touched.clear()
         self._is_up, self._agent = True, None
         self._watches(_HISTORY, "client")
@@ -172,6 +174,7 @@ class ServerTarget:
         self._has_entered(entered, began_us)
 
     def _has_entered(self, entered: Entered, began_us: int, client_id: str | None = None) -> None:
+        self._entered[entered.id] = entered.conversation
         self._journal.add(
             history.Entered,
             HARNESS,
@@ -202,6 +205,7 @@ class ServerTarget:
         """
         if self._agent is None or number not in self._touched or not self._chat.sees_sends:
             return
+        await self._is_told(number)
         conversation, began_us = self._conversations[number], self.now_us()
         client_id, text = self._chat.name("c"), self._chat.name(f"sent: {message}")
         self._journal.add(
@@ -215,6 +219,20 @@ class ServerTarget:
             sent = self._entry(conversation, text, send.key_id, by_us=True)
             self._written[message] = sent
             self._has_entered(sent, began_us, client_id)
+
+    async def _is_told(self, number: int) -> None:
+        """Wait for what was written there: a server may handle a webhook after its answer, and
+        meanwhile a send.
+        """
+        conversation = self._conversations[number]
+        wanted = {message for message, place in self._entered.items() if place == conversation}
+
+        def told() -> bool:
+            heard = self._colleague.got(events.MESSAGE, lambda it: str(it.get("id")) in wanted)
+            return len({each["id"] for each in heard}) == len(wanted)
+
+        with suppress(TimeoutError):
+            await until(told, Deadline(self.patience_s))
 
     # what goes wrong
 

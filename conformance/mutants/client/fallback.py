@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from chatengine.client.books import LIST, CatchUp
+from chatengine.client.chatengine_link import ChatEngineLink
 from chatengine.client.connection import Connection
 from chatengine.client.core import fallback
 from chatengine.client.core.entries import Entry
@@ -122,6 +123,16 @@ def _never_again(seams: Seams, history: type[ChatEngineHistory] | type[SupabaseH
         gap = self._gaps.of(key)
         if not isinstance(self._history, history) or (gap is not None and gap.is_whole):
             await fetch(self, key, latest=latest)
+
+
+@mutant("C-FBK-4")
+def fetches_beside_its_subscription(seams: Seams) -> None:
+    """Fetches what it missed as soon as the socket is back, and subscribes meanwhile."""
+
+    @seams.function(ChatEngineLink, "_follow")
+    def beside(self: ChatEngineLink, key: str) -> None:
+        self._shared.background.start(("subscribing", key), self._subscribe(key))
+        self.filling.begin(key, lambda: self.history.close(key))
 
 
 @mutant("C-FBK-4")
