@@ -6,11 +6,11 @@ RATE ?= 50
 RUNS ?= 20
 VENV := .venv
 BIN := $(VENV)/bin
-# One process more than processors: many a test waits, and the soak does so for two minutes.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Twice as many processes as processors: half of what the tests do is waiting.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) '*' 2)
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test quick conform examples lint format bench mutants drawn flakes clean
+.PHONY: help demo test slow conform examples lint format bench mutants drawn flakes clean
 
 help: ## Show these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -18,11 +18,11 @@ help: ## Show these targets
 demo: $(VENV)/.installed ## 2,000 subscribers on the embedded fakes, and a latency report
 	@$(BIN)/chatengine-harness demo --subscribers $(SUBSCRIBERS) --seconds $(SECONDS) --rate $(RATE)
 
-test: $(VENV)/.installed-dev ## All tests
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
-
-quick: $(VENV)/.installed-dev ## The tests without the slow ones
+test: $(VENV)/.installed-dev ## The tests, but for those that take minutes
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow"
+
+slow: $(VENV)/.installed-dev ## The tests that take minutes, which CI runs
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m slow
 
 conform: $(VENV)/.installed-dev ## The conformance suites against the reference client and the fake server
 	$(BIN)/pytest conformance $(CONFORM)

@@ -2,7 +2,6 @@
 
 import signal
 
-import pytest
 from hypothesis import settings
 
 from tests.certificates import certificate
@@ -17,8 +16,3 @@ settings.load_profile("project")
 
 # Who starts the tests in the background has them ignore Ctrl-C, and so would all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what is marked `first`: one process has it, the others share out the rest."""
-    items.sort(key=lambda item: item.get_closest_marker("first") is None)

@@ -109,7 +109,6 @@ FAULTS: tuple[Callable[[World], Awaitable[None]], ...] = (
 
 
 @pytest.mark.slow
-@pytest.mark.first
 @pytest.mark.timeout(900)  # on however slow a machine
 async def test_c_fbk_8_soak_flapping_leaves_nothing_behind() -> None:
     """Half an hour of faults of every kind, in two minutes: nothing is lost, twice or out of order,
