@@ -28,8 +28,16 @@ from fakes.control import ControlClient
 OpenChat = Callable[..., AbstractAsyncContextManager[Chat]]
 
 _HERE: Final = Path(__file__).parent
-_PATIENCE_S: Final = 30.0
+_PATIENCE_S: Final = 90.0
 """Beyond any check's own deadline: one that asks further has a fault."""
+
+_MANY_S: Final = 45.0
+"""More than the usual, for 500 messages: a database takes tens of milliseconds for one."""
+
+_IDLE_S: Final = 1.0
+"""Until a connection is not used again: servers close idle ones after 2 s (gunicorn) or 5 s (Node),
+and a call that meets that moment would be lost.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,7 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 async def session() -> AsyncIterator[ClientSession]:
     """The HTTP connections of the run."""
     timeout = ClientTimeout(total=_PATIENCE_S)
-    async with ClientSession(connector=TCPConnector(limit=0), timeout=timeout) as session:
+    connector = TCPConnector(limit=0, keepalive_timeout=_IDLE_S)
+    async with ClientSession(connector=connector, timeout=timeout) as session:
         yield session
 
 
@@ -105,6 +114,13 @@ def opened(
 async def chat(servers: Servers, opened: OpenChat) -> AsyncIterator[Chat]:
     """A check's world, on the server as it is mostly tried."""
     async with opened(await servers.usual()) as chat:
+        yield chat
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def patient_chat(servers: Servers, opened: OpenChat) -> AsyncIterator[Chat]:
+    """The same, with time for hundreds of messages that are handled one after the other."""
+    async with opened(await servers.usual(), _MANY_S) as chat:
         yield chat
 
 

@@ -5,6 +5,7 @@ import time
 from typing import Any, Final
 
 import pytest
+from aiohttp import FormData
 
 from conformance.checks import shows
 from conformance.outcomes import NotApplicable
@@ -12,6 +13,7 @@ from conformance.probes.http import Answer
 from conformance.probes.tokens import claims_of, signed
 from conformance.server.chat import Chat, holds
 from conformance.server.shapes import CONVERSATION, MESSAGE, require_shape, require_values
+from fakes.evolution.bodies import Content
 
 CALLS: Final = (
     ("GET", "/api/chat/conversations"),
@@ -21,6 +23,21 @@ CALLS: Final = (
     ("GET", "/api/chat/messages/evo-1/context"),
 )
 USUAL_LIMIT, LARGEST_LIMIT = 100, 500
+ODD_QUERIES: Final[tuple[dict[str, str], ...]] = (
+    {},
+    {"conversationId": "x", "limit": "many"},
+    {"conversationId": "x", "limit": "-1"},
+    {"conversationId": "x", "limit": "0"},
+    {"conversationId": "x", "since": "yesterday"},
+    {"conversationId": "x", "since": "2026-13-45T99:00:00Z"},
+)
+WRONG_FIELDS: Final[tuple[dict[str, Any], ...]] = (
+    {"conversationId": 5},
+    {"conversationId": None},
+    {"conversationId": {"a": 1}},
+    {"content": {"a": 1}},
+    {"content": ["Oi"]},
+)
 AT_ONCE: Final = 20
 """Webhooks under way at the same time, where their order does not matter."""
 
@@ -73,6 +90,23 @@ async def test_messages(chat: Chat) -> None:
 
 
 @shows("S-HTTP-1")
+async def test_a_message_is_listed_as_it_was_pushed(chat: Chat) -> None:
+    """With its attachments and the provider's id: whoever missed the push has nothing else."""
+    conversation = chat.conversation()
+    photo = Content(kind="image", text="uma foto", url="https://x.example/p", size=20_000)
+    entered = chat.webhook.entry(conversation, photo)
+    await chat.webhook.accepted(entered.body)
+    (message,) = await chat.history_when(conversation, holds([entered.id]))
+    require_shape(chat.trace, message, MESSAGE, "a message")
+    require_values(
+        chat.trace, message.get("metadata") or {}, "metadata", providerMessageId=entered.key_id
+    )
+    chat.trace.require(
+        bool(message.get("attachments")), expected="its file as an attachment", seen=message
+    )
+
+
+@shows("S-HTTP-1")
 async def test_limits(chat: Chat) -> None:
     """With `since` the first `limit` are answered, without it the last; unless given, 100."""
     conversation = chat.conversation()
@@ -95,8 +129,9 @@ async def test_limits(chat: Chat) -> None:
 
 
 @shows("S-HTTP-1")
-async def test_the_largest_limit(chat: Chat) -> None:
+async def test_the_largest_limit(patient_chat: Chat) -> None:
     """No answer holds more than 500 messages, whatever is asked for."""
+    chat = patient_chat
     conversation = chat.conversation()
     many = await enter(chat, conversation, LARGEST_LIMIT + 5)
     most = many[-LARGEST_LIMIT:]
@@ -227,6 +262,35 @@ async def test_a_post_that_is_none(chat: Chat, body: str) -> None:
     refused(chat, answer, range(400, 500))
 
 
+@shows("S-HTTP-2")
+@pytest.mark.parametrize("query", ODD_QUERIES, ids=repr)
+async def test_an_odd_query(chat: Chat, query: dict[str, str]) -> None:
+    """What is no moment, no number or no conversation is no fault of the server's."""
+    path, token = "/api/chat/messages", chat.token()
+    answer = await chat.http.call("GET", path, token=token, params=query)
+    not_the_servers(chat, answer)
+
+
+@shows("S-HTTP-2")
+@pytest.mark.parametrize("fields", WRONG_FIELDS, ids=repr)
+async def test_a_post_of_wrong_types(chat: Chat, fields: dict[str, Any]) -> None:
+    """A POST whose fields have other types is an error, and not the server's."""
+    body = {"conversationId": chat.conversation(), "type": "text", "content": "Oi"} | fields
+    answer = await chat.http.call("POST", "/api/chat/messages", token=chat.token(), json=body)
+    refused(chat, answer, range(400, 500))
+
+
+@shows("S-HTTP-2")
+async def test_an_upload_that_is_none(chat: Chat) -> None:
+    """What is no multipart form, or has no file, is an error, and not the server's."""
+    path, token = "/api/chat/attachments", chat.token()
+    form = FormData(default_to_multipart=True)
+    form.add_field("note", "no file")
+    hows: tuple[dict[str, Any], ...] = ({"json": {"file": "x"}}, {"data": form})
+    for how in hows:
+        refused(chat, await chat.http.call("POST", path, token=token, **how), range(400, 500))
+
+
 async def enter(chat: Chat, conversation: str, count: int) -> list[str]:
     """Let many messages enter, a second apart; returns their ids in the order of history."""
     second = int(time.time()) - count
@@ -253,6 +317,11 @@ def ids_of(messages: list[dict[str, Any]]) -> list[Any]:
 def lets_in(answer: Answer, origin: str) -> bool:
     """Whether a browser on that origin may read an answer."""
     return answer.headers.get("Access-Control-Allow-Origin") in (origin, "*")
+
+
+def not_the_servers(chat: Chat, answer: Answer) -> None:
+    """Check that an answer blames no fault of the server's own."""
+    chat.trace.require(answer.status < 500, expected="no 5xx", seen=answer)
 
 
 def refused(chat: Chat, answer: Answer, statuses: int | range) -> None:

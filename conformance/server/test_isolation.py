@@ -8,6 +8,7 @@ from conformance.checks import shows
 from conformance.probes.agent import Agent, Event
 from conformance.probes.wire import TransportName
 from conformance.server.chat import Chat, holds
+from fakes.evolution.bodies import Content
 
 TOLD: Final = (
     events.MESSAGE,
@@ -102,6 +103,22 @@ async def test_the_same_ids_in_two_workspaces(chat: Chat) -> None:
     await chat.fence(here, conversation)
     chat.none(here, events.MESSAGE, id=first.id, content=second.text)
     chat.none(here, events.MESSAGE_STATUS, where=lambda it: it["messageId"] in first.names)
+
+
+@shows("S-ISO-1")
+async def test_an_early_status_of_another_workspace(chat: Chat) -> None:
+    """A status that is kept for a message of one workspace is none of another's with its id."""
+    conversation = chat.conversation()
+    here = await chat.agent(subscribed_to=conversation)
+    theirs = chat.webhook.entry(conversation, Content(text="theirs"), number=chat.elsewhere)
+    await chat.webhook.acknowledges(theirs, "READ")
+    ours = await chat.webhook.writes(conversation, key_id=theirs.key_id)
+    await here.gets(events.MESSAGE, id=ours.id)
+    await chat.fence(here, conversation)
+    told = [*here.got(events.MESSAGE, id=ours.id), *here.got(events.MESSAGE_STATUS)]
+    chat.trace.require(
+        all(each.get("status") == "delivered" for each in told), expected="delivered", seen=told
+    )
 
 
 @shows("S-ISO-2")

@@ -172,6 +172,17 @@ async def test_the_conversation_follows_its_messages(chat: Chat) -> None:
         shows_last(chat, told, entered, entered.text)
 
 
+@shows("S-MSG-2")
+async def test_it_hears_of_every_kind(chat: Chat) -> None:
+    """Of a group, and of what was written on the phone itself, the workspace hears as well."""
+    agent = await chat.agent()
+    for entered in (
+        await chat.webhook.writes(chat.group(), participant=chat.conversation()),
+        await chat.webhook.writes(chat.conversation(), from_me=True),
+    ):
+        shows_last(chat, await tells(agent, entered), entered, entered.text)
+
+
 @shows("S-MSG-3")
 async def test_in_the_order_in_which_they_entered(chat: Chat, transport: TransportName) -> None:
     """Of each conversation, messages of one second come in the order of their entry."""
@@ -272,6 +283,17 @@ async def test_a_wrapped_document(chat: Chat) -> None:
     }
     message = await becomes(chat, {"documentWithCaptionMessage": {"message": part}})
     require_values(chat.trace, message, "a `message`", type="file", content=TEXT)
+
+
+@shows("S-MSG-5")
+@pytest.mark.parametrize("wrapper", WRAPPERS[:-1])
+async def test_wrapped_media(chat: Chat, wrapper: str) -> None:
+    """A photograph that vanishes, or is shown once, is one as well."""
+    photo = {
+        "imageMessage": {"caption": TEXT, "url": "https://x.example/p", "mimetype": "image/jpeg"}
+    }
+    message = await becomes(chat, {wrapper: {"message": photo}})
+    require_values(chat.trace, message, "a `message`", type="image", content=TEXT)
 
 
 @shows("S-MSG-2", "S-MSG-5")

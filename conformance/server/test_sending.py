@@ -29,6 +29,12 @@ FAILURES: Final = {
     "400": Failure(kind="status", status=400),
     "a reset": Failure(kind="reset"),
 }
+TEXTS: Final = {
+    "with space around": "  as it was\n\twritten  ",
+    "in any script": 'Olá 👋🏽 "aspas" <b>&amp;</b> \\ مرحبا',
+    "long": "lorem ipsum " * 340,
+}
+"""Each ends in a name, by which it is found."""
 
 
 @shows("S-SND-1")
@@ -74,6 +80,27 @@ async def test_a_reply(chat: Chat) -> None:
     told = [await agent.gets(events.MESSAGE, content=text) for text in (by_socket, by_post)]
     for message in (*told, answer.body):
         require_values(chat.trace, message, "the reply", replyToMessageId=entered.id)
+
+
+@shows("S-SND-1")
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+async def test_the_text_is_sent_as_it_was_written(chat: Chat, text: str) -> None:
+    """No more and no less reaches the provider, in a group too, and without a client id."""
+    group, text = chat.group(), f"{text}{chat.name('')}"
+    await chat.webhook.writes(group, participant=chat.conversation())
+    agent = await chat.agent(subscribed_to=group)
+    await agent.emit(
+        events.SEND_MESSAGE,
+        {
+            "type": events.SEND_MESSAGE,
+            "conversationId": group,
+            "content": text,
+            "timestamp": moment(),
+        },
+    )
+    (send,) = await chat.provider.sent(text)
+    chat.trace.require(send.remote_jid == group, expected=f"a send to {group}", seen=send)
+    await agent.gets(events.MESSAGE, content=text)
 
 
 @shows("S-SND-1")
@@ -155,16 +182,19 @@ async def test_a_failing_provider_over_http(chat: Chat) -> None:
 
 @shows("S-SND-3")
 async def test_the_echo(chat: Chat, transport: TransportName) -> None:
-    """The provider's echo of what was sent changes nothing."""
+    """The provider's echo of what was sent changes nothing: neither who sent it, nor its ids."""
     conversation, text = await known(chat), chat.name("Oi")
     sender = await chat.agent(transport, subscribed_to=conversation)
     await chat.sends(sender, conversation, text)
     await sender.gets(events.MESSAGE, content=text)
     (send,) = await chat.provider.sent(text)
+    before = await of_text(chat, conversation, text)
     await echoes(chat, send)
     await chat.fence(sender, conversation)
     came_once(chat, sender, text)
     await once(chat, sender, conversation, text)
+    after = await of_text(chat, conversation, text)
+    chat.trace.require(what_stays(after) == what_stays(before), expected=before, seen=after)
 
 
 @shows("S-SND-3")
@@ -185,6 +215,10 @@ async def test_an_echo_that_overtakes_the_answer(chat: Chat) -> None:
     await chat.fence(sender, conversation)
     ids = {each["id"] for each in sender.got(events.MESSAGE, content=text)}
     chat.trace.require(len(ids) == 1, expected="one message", seen=ids)
+    settled = {"content": text, "status": "delivered"}
+    await chat.history_when(
+        conversation, lambda found: any(settled.items() <= each.items() for each in found)
+    )
     found = await of_text(chat, conversation, text)
     chat.trace.require(
         [each["status"] for each in found] == ["delivered"],
@@ -230,6 +264,17 @@ async def test_only_the_reader_is_told_that_it_is_read(
     require_shape(chat.trace, told, MARKED_AS_READ, "a `markedAsRead`")
     await chat.fence(other, conversation)
     chat.none(other, events.MARKED_AS_READ)
+
+
+def what_stays(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of messages what the contract names, but for the moment at which they were touched."""
+    names = ("id", "senderId", "content", "type", "status", "createdAt", "replyToMessageId")
+    ids = ("providerMessageId", "clientMessageId")
+    return [
+        {name: each.get(name) for name in names}
+        | {name: (each.get("metadata") or {}).get(name) for name in ids}
+        for each in found
+    ]
 
 
 def came_once(chat: Chat, agent: Agent, text: str) -> None:

@@ -47,7 +47,9 @@ async def test_a_repeated_client_id_over_http(chat: Chat) -> None:
 
 @shows("S-SND-5")
 async def test_other_sends_are_other_sends(chat: Chat) -> None:
-    """The same client id of another agent, or in another conversation, is another send."""
+    """The same client id of another agent, in another conversation or another workspace, is
+    another send; without one each is.
+    """
     conversation, another, text = await known(chat), await known(chat), chat.name("Oi")
     client_id = chat.name("c")
     one, two = await chat.agent(), await chat.agent()
@@ -55,6 +57,29 @@ async def test_other_sends_are_other_sends(chat: Chat) -> None:
     await chat.sends(two, conversation, text, client_id=client_id)
     await chat.sends(one, another, text, client_id=client_id)
     await chat.provider.sent(text, 3)
+    await chat.webhook.writes(conversation, number=chat.elsewhere)
+    namesake = await chat.agent(number=chat.elsewhere, user=one.user_id)
+    await chat.sends(namesake, conversation, text, client_id=client_id)
+    await chat.provider.sent(text, 4)
+    nameless = chat.name("nameless")
+    for _ in range(2):
+        await chat.posts(conversation, nameless, user=one.user_id)
+    await chat.provider.sent(nameless, 2)
+
+
+@shows("S-SND-5")
+async def test_sent_again_after_a_reconnect(chat: Chat, transport: TransportName) -> None:
+    """Who does not know whether it was sent, and sends it again on a new socket, sends it once."""
+    conversation, text, client_id = await known(chat), chat.name("Oi"), chat.name("c")
+    before = await chat.agent(transport, subscribed_to=conversation)
+    await chat.sends(before, conversation, text, client_id=client_id)
+    await chat.provider.sent(text)
+    await before.leave()
+    again = await chat.agent(transport, subscribed_to=conversation, user=before.user_id)
+    await chat.sends(again, conversation, text, client_id=client_id)
+    await behind(chat, again, conversation)
+    sends = await chat.provider.sends(text)
+    chat.trace.require(len(sends) == 1, expected="one send", seen=sends)
 
 
 @shows("S-SND-5")
@@ -70,3 +95,14 @@ async def test_a_failed_send_may_be_repeated(chat: Chat) -> None:
     sends = await chat.provider.sends(text)
     outcomes = [send.outcome for send in sends]
     chat.trace.require(outcomes == ["status 500", "answered"], expected="two tries", seen=sends)
+
+
+@shows("S-SND-5")
+async def test_a_failed_post_may_be_repeated(chat: Chat) -> None:
+    """Over HTTP as well."""
+    conversation, text, client_id = await known(chat), chat.name("Oi"), chat.name("c")
+    await chat.provider.plan(conversation, FAILS_ONCE, sends=1)
+    answers = [await chat.posts(conversation, text, clientMessageId=client_id) for _ in range(2)]
+    chat.trace.require(
+        [each.status for each in answers] == [502, 201], expected="502, then 201", seen=answers
+    )

@@ -12,6 +12,7 @@ from conformance.probes.agent import Agent
 from conformance.probes.webhook import Entered
 from conformance.probes.wire import TransportName
 from conformance.server.chat import Chat
+from conformance.server.sends import known
 from conformance.server.shapes import MESSAGE_STATUS, require_shape
 from fakes.evolution.bodies import Content
 
@@ -28,6 +29,14 @@ RAISED: Final[dict[str | int, str]] = {
 }
 """What raises a message that is `sent`, by name or number, and to what."""
 
+EARLY: Final[dict[str | int, str]] = {
+    "ERROR": "failed",
+    "DELIVERY_ACK": "delivered",
+    3: "delivered",
+    5: "read",
+}
+"""What may come before a message that is `sent`, and what it has then."""
+
 NOT_RAISED: Final[tuple[str | int, ...]] = ("PENDING", "SERVER_ACK", "SENT", 1, 2)
 """What says no more of it than is known."""
 
@@ -42,7 +51,7 @@ async def test_an_acknowledgement_becomes_a_status(chat: Chat, transport: Transp
     """`messages.update` becomes `messageStatus` to the subscribers, and is in the history."""
     conversation = chat.conversation()
     agents = [await chat.agent(transport, subscribed_to=conversation) for _ in range(2)]
-    entered = await chat.webhook.writes(conversation, from_me=True)
+    entered = await shown(chat, agents[0], conversation, from_me=True)
     for acknowledgement, status in (("DELIVERY_ACK", "delivered"), ("READ", "read")):
         await chat.webhook.acknowledges(entered, acknowledgement)
         for agent in agents:
@@ -57,7 +66,7 @@ async def test_each_acknowledgement(chat: Chat, acknowledgement: str | int, stat
     """Statuses are told by name or by number."""
     conversation = chat.conversation()
     agent = await chat.agent(subscribed_to=conversation)
-    entered = await chat.webhook.writes(conversation, from_me=True)
+    entered = await shown(chat, agent, conversation, from_me=True)
     await chat.webhook.acknowledges(entered, acknowledgement)
     await is_told(agent, entered, status)
     await ends_as(chat, entered, status)
@@ -66,12 +75,42 @@ async def test_each_acknowledgement(chat: Chat, acknowledgement: str | int, stat
 @shows("S-STA-1")
 @pytest.mark.parametrize("shape", ["flat", "key", "list"])
 async def test_each_shape(chat: Chat, shape: str) -> None:
-    """`keyId`, or `key.id` with `update.status`, or a list of such: all of them are seen."""
+    """`keyId`, or `key.id` with `update.status`, or a list of such: all of them are seen, with a
+    name or a number.
+    """
     conversation = chat.conversation()
     agent = await chat.agent(subscribed_to=conversation)
-    entered = await chat.webhook.writes(conversation)
-    await chat.webhook.acknowledges(entered, "READ", shape=shape)
+    for acknowledgement in ("READ", 4):
+        entered = await shown(chat, agent, conversation)
+        await chat.webhook.acknowledges(entered, acknowledgement, shape=shape)
+        await is_told(agent, entered, "read")
+
+
+@shows("S-STA-1")
+async def test_in_a_group(chat: Chat) -> None:
+    """What was written into a group is acknowledged like everything else."""
+    group = chat.group()
+    agent = await chat.agent(subscribed_to=group)
+    entered = await shown(chat, agent, group, from_me=True, participant=chat.conversation())
+    await chat.webhook.acknowledges(entered, "READ")
     await is_told(agent, entered, "read")
+
+
+@shows("S-STA-1", "S-STA-2")
+async def test_what_an_agent_sent(chat: Chat) -> None:
+    """What an agent sent is acknowledged, and its status only moves up."""
+    conversation, text = await known(chat), chat.name("Oi")
+    agent = await chat.agent(subscribed_to=conversation)
+    await chat.sends(agent, conversation, text)
+    await agent.gets(events.MESSAGE, content=text)
+    (send,) = await chat.provider.sent(text)
+    ours = chat.webhook.entry(conversation, Content(text=text), key_id=send.key_id, from_me=True)
+    for acknowledgement in ("DELIVERY_ACK", "SERVER_ACK", "READ", "DELIVERY_ACK"):
+        await chat.webhook.acknowledges(ours, acknowledgement)
+    await is_told(agent, ours, "read")
+    await chat.fence(agent, conversation)
+    only_upwards(chat, agent, ours)
+    await ends_as(chat, ours, "read")
 
 
 @shows("S-STA-1")
@@ -79,7 +118,7 @@ async def test_a_list_of_several(chat: Chat) -> None:
     """Of a list every acknowledgement counts."""
     conversation = chat.conversation()
     agent = await chat.agent(subscribed_to=conversation)
-    entered = [await chat.webhook.writes(conversation) for _ in range(3)]
+    entered = [await shown(chat, agent, conversation) for _ in range(3)]
     bodies = [chat.webhook.acknowledgement(each, "READ", shape="list") for each in entered]
     data = [item for body in bodies for item in body["data"]]
     await chat.webhook.accepted(bodies[0] | {"data": data})
@@ -93,7 +132,7 @@ async def test_an_unknown_status_changes_nothing(chat: Chat, acknowledgement: An
     """A status that nobody knows is no status."""
     conversation = chat.conversation()
     agent = await chat.agent(subscribed_to=conversation)
-    entered = await chat.webhook.writes(conversation)
+    entered = await shown(chat, agent, conversation)
     await chat.webhook.post(chat.webhook.acknowledgement(entered, acknowledgement))
     await chat.fence(agent, conversation)
     chat.none(agent, events.MESSAGE_STATUS, where=lambda it: it.get("status") != "delivered")
@@ -105,7 +144,7 @@ async def test_never_backwards(chat: Chat, transport: TransportName) -> None:
     """What has been read stays read, whatever is acknowledged afterwards."""
     conversation = chat.conversation()
     agent = await chat.agent(transport, subscribed_to=conversation)
-    entered = await chat.webhook.writes(conversation, from_me=True)
+    entered = await shown(chat, agent, conversation, from_me=True)
     for acknowledgement in ("READ", "DELIVERY_ACK", "SERVER_ACK", "ERROR", "PENDING"):
         await chat.webhook.acknowledges(entered, acknowledgement)
     await chat.fence(agent, conversation)
@@ -119,7 +158,7 @@ async def test_what_says_no_more_changes_nothing(chat: Chat, acknowledgement: st
     """A message that is delivered is not sent, or pending, again."""
     conversation = chat.conversation()
     agent = await chat.agent(subscribed_to=conversation)
-    entered = await chat.webhook.writes(conversation)
+    entered = await shown(chat, agent, conversation)
     await chat.webhook.acknowledges(entered, acknowledgement)
     await chat.fence(agent, conversation)
     only_upwards(chat, agent, entered)
@@ -132,7 +171,7 @@ async def test_failed_is_below_delivered(chat: Chat) -> None:
     conversation = chat.conversation()
     agent = await chat.agent(subscribed_to=conversation)
     for order in (("ERROR", "DELIVERY_ACK"), ("DELIVERY_ACK", "ERROR")):
-        entered = await chat.webhook.writes(conversation, from_me=True)
+        entered = await shown(chat, agent, conversation, from_me=True)
         for acknowledgement in order:
             await chat.webhook.acknowledges(entered, acknowledgement)
         await chat.fence(agent, conversation)
@@ -147,17 +186,14 @@ async def test_any_order_ends_alike(chat: Chat) -> None:
     agent = await chat.agent(subscribed_to=conversation)
     told = []
     for order in permutations(TOLD):
-        entered = await chat.webhook.writes(conversation, from_me=True)
+        entered = await shown(chat, agent, conversation, from_me=True)
         for acknowledgement in (*order, chat.rng.choice(order)):
             await chat.webhook.acknowledges(entered, acknowledgement)
         told.append(entered)
     await chat.fence(agent, conversation)
-    ended = {each["id"]: each["status"] for each in await chat.history(conversation)}
     for entered in told:
         only_upwards(chat, agent, entered)
-        chat.trace.require(
-            ended.get(entered.id) == "read", expected="read", seen=ended.get(entered.id)
-        )
+        await ends_as(chat, entered, "read")
 
 
 @shows("S-STA-3")
@@ -191,6 +227,39 @@ async def test_early_statuses_in_any_order(chat: Chat) -> None:
 
 
 @shows("S-STA-3")
+@pytest.mark.parametrize(("acknowledgement", "status"), EARLY.items(), ids=map(str, EARLY))
+async def test_each_early_status(chat: Chat, acknowledgement: str | int, status: str) -> None:
+    """Each is kept, by name or by number."""
+    conversation = chat.conversation()
+    agent = await chat.agent(subscribed_to=conversation)
+    entered = chat.webhook.entry(conversation, Content(text="later"), from_me=True)
+    await chat.webhook.acknowledges(entered, acknowledgement)
+    await chat.webhook.accepted(entered.body)
+    await chat.fence(agent, conversation)
+    await ends_as(chat, entered, status)
+
+
+@shows("S-STA-3")
+async def test_early_statuses_of_several(chat: Chat) -> None:
+    """Those of several messages are kept beside each other: a customer's, and one in a group."""
+    person, group = chat.conversation(), chat.group()
+    agent = await chat.agent(subscribed_to=(person, group))
+    later = [
+        chat.webhook.entry(person, Content(text="a customer's")),
+        chat.webhook.entry(group, Content(text="in a group"), participant=person),
+        chat.webhook.entry(person, Content(text="ours"), from_me=True),
+    ]
+    for entered in later:
+        await chat.webhook.acknowledges(entered, "READ")
+    for entered in later:
+        await chat.webhook.accepted(entered.body)
+    for place in (person, group):
+        await chat.fence(agent, place)
+    for entered in later:
+        await ends_as(chat, entered, "read")
+
+
+@shows("S-STA-3")
 async def test_an_early_status_that_says_less(chat: Chat) -> None:
     """An early status below what its message starts with does not lower it."""
     conversation = chat.conversation()
@@ -201,6 +270,17 @@ async def test_an_early_status_that_says_less(chat: Chat) -> None:
     await chat.fence(agent, conversation)
     only_upwards(chat, agent, entered)
     await ends_as(chat, entered, "delivered")
+
+
+async def shown(chat: Chat, agent: Agent, conversation: str, **how: Any) -> Entered:
+    """Let a message enter that is there when this returns; `how` as of `Webhook.entry`.
+
+    A server may answer a webhook before it has handled it, and not in the order of what is told of
+    another message: what is acknowledged at once may be early to it (S-STA-3).
+    """
+    entered = await chat.webhook.writes(conversation, **how)
+    await agent.gets(events.MESSAGE, id=entered.id)
+    return entered
 
 
 async def is_told(agent: Agent, entered: Entered, status: str) -> dict[str, Any]:
@@ -233,12 +313,14 @@ def only_upwards(chat: Chat, agent: Agent, entered: Entered) -> None:
 
 
 async def ends_as(chat: Chat, entered: Entered, status: str) -> None:
-    """Check the status of a message in the history."""
-    found = [
-        each.get("status")
-        for each in await chat.history(entered.conversation)
-        if each.get("id") == entered.id
-    ]
+    """Check the status of a message in the history, once what was told has been handled."""
+
+    def statuses(messages: list[dict[str, Any]]) -> list[Any]:
+        return [each.get("status") for each in messages if each.get("id") == entered.id]
+
+    found = statuses(
+        await chat.history_when(entered.conversation, lambda it: statuses(it) == [status])
+    )
     chat.trace.require(
         found == [status], expected=f"{entered.id} as {status} in the history", seen=found
     )

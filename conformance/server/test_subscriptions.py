@@ -1,10 +1,16 @@
 """S-SUB: who gets the messages of a conversation."""
 
+from typing import Final
+
 from chatengine import events
 from conformance.checks import shows
 from conformance.deadlines import until
 from conformance.probes.wire import TransportName
 from conformance.server.chat import Chat
+from fakes.evolution.bodies import Content
+
+MANY: Final = 25
+"""Conversations that an agent has open on a busy day."""
 
 
 @shows("S-SUB-1")
@@ -22,7 +28,7 @@ async def test_messages_reach_those_subscribed(chat: Chat, transport: TransportN
 @shows("S-SUB-1")
 async def test_several_conversations(chat: Chat, transport: TransportName) -> None:
     """A socket that is subscribed to several conversations gets the messages of each."""
-    conversations = [chat.conversation() for _ in range(5)]
+    conversations = [chat.conversation() for _ in range(MANY)]
     agent = await chat.agent(transport)
     for conversation in conversations:
         await agent.subscribe(conversation)
@@ -61,14 +67,24 @@ async def test_conversations_of_any_kind(chat: Chat) -> None:
 
 @shows("S-SUB-2")
 async def test_not_those_who_are_not(chat: Chat, transport: TransportName) -> None:
-    """Neither messages nor statuses reach who is subscribed to another conversation, or to none."""
+    """Neither messages nor statuses reach who is subscribed to another conversation, or to none:
+    whoever wrote them, and whatever they hold.
+    """
     await chat.needs("message_scope")
     conversation, another = chat.conversation(), chat.conversation()
     witness = await chat.agent(transport, subscribed_to=conversation)
     elsewhere = await chat.agent(transport, subscribed_to=another)
     nowhere = await chat.agent(transport)
     entered = await chat.webhook.writes(conversation)
-    await witness.gets(events.MESSAGE, id=entered.id)
+    ours = await chat.webhook.writes(conversation, from_me=True)
+    photo = chat.webhook.entry(conversation, Content(kind="image", url="https://x.example/p"))
+    await chat.webhook.accepted(photo.body)
+    for each in (entered, ours, photo):
+        await witness.gets(events.MESSAGE, id=each.id)
+    if chat.sees_sends:
+        text = chat.name("sent")
+        await chat.sends(witness, conversation, text)
+        await witness.gets(events.MESSAGE, content=text)
     await chat.webhook.acknowledges(entered, "READ")
     await chat.fence(elsewhere, another)
     await nowhere.gets(events.CONVERSATION, id=another)  # told behind what it must not hear
@@ -77,9 +93,24 @@ async def test_not_those_who_are_not(chat: Chat, transport: TransportName) -> No
         chat.none(agent, events.MESSAGE_STATUS, lambda it: it.get("messageId") in entered.names)
 
 
+@shows("S-SUB-2")
+async def test_ids_that_look_alike(chat: Chat) -> None:
+    """Ids are opaque: whoever is subscribed to one that looks like it is subscribed to another."""
+    await chat.needs("message_scope")
+    conversation, its_own = chat.conversation(), chat.conversation()
+    number = conversation.partition("@")[0]
+    alike = (f"{number}@lid", f"{number}@g.us", conversation[1:], f"{conversation}x")
+    elsewhere = await chat.agent(subscribed_to=(its_own, *alike))
+    witness = await chat.agent(subscribed_to=conversation)
+    entered = await chat.webhook.writes(conversation)
+    await witness.gets(events.MESSAGE, id=entered.id)
+    await chat.fence(elsewhere, its_own)
+    chat.none(elsewhere, events.MESSAGE, id=entered.id)
+
+
 @shows("S-SUB-3")
 async def test_unsubscribing_ends_it(chat: Chat, transport: TransportName) -> None:
-    """After an acknowledged unsubscribe no message of the conversation comes; others still do."""
+    """After an acknowledged unsubscribe nothing of the conversation comes; of others it does."""
     await chat.needs("message_scope")
     conversation, another = chat.conversation(), chat.conversation()
     agent = await chat.agent(transport, subscribed_to=(conversation, another))
@@ -89,8 +120,24 @@ async def test_unsubscribing_ends_it(chat: Chat, transport: TransportName) -> No
     await agent.unsubscribe(conversation)
     after = await chat.webhook.writes(conversation)
     await witness.gets(events.MESSAGE, id=after.id)
+    await chat.webhook.acknowledges(before, "READ")
     await chat.fence(agent, another)
     chat.none(agent, events.MESSAGE, id=after.id)
+    chat.none(agent, events.MESSAGE_STATUS, lambda it: it.get("messageId") in before.names)
+
+
+@shows("S-SUB-3")
+async def test_unsubscribing_ends_nobody_elses(chat: Chat) -> None:
+    """Neither another socket's subscription nor another conversation's ends with it, though it be
+    the same user's.
+    """
+    conversation, another, user = chat.conversation(), chat.conversation(), chat.name("agent")
+    agent = await chat.agent(subscribed_to=(conversation, another), user=user)
+    second_tab = await chat.agent(subscribed_to=conversation, user=user)
+    await agent.unsubscribe(conversation)
+    for each, place in ((second_tab, conversation), (agent, another)):
+        entered = await chat.webhook.writes(place)
+        await each.gets(events.MESSAGE, id=entered.id)
 
 
 @shows("S-SUB-3")

@@ -34,12 +34,14 @@ async def test_no_event(chat: Chat, body: Any) -> None:
 
 
 @shows("S-WHK-1")
-async def test_a_message_without_a_key_id(chat: Chat) -> None:
+@pytest.mark.parametrize("key", [{}, {"id": None}, {"id": ""}], ids=repr)
+async def test_a_message_without_a_key_id(chat: Chat, key: dict[str, Any]) -> None:
     """A message without a key id is 400, and none comes of it."""
     conversation = chat.conversation()
     agent = await chat.agent(subscribed_to=conversation)
     entered = chat.webhook.entry(conversation, Content(text="nameless"))
     del entered.body["data"]["key"]["id"]
+    entered.body["data"]["key"] |= key
     answer = await chat.webhook.post(entered.body)
     chat.trace.require(answer.status == 400, expected="status 400", seen=answer)
     await chat.fence(agent, conversation)

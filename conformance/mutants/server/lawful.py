@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -104,10 +105,21 @@ def tells_statuses_twice(seams: Seams) -> None:
 @variant
 def handles_webhooks_after_the_answer(seams: Seams) -> None:
     """Answers a webhook at once, and handles it a moment later, in the order of entry."""
+    _handle_later(seams, lambda webhook: True)
+
+
+@variant
+def keeps_a_queue_for_messages(seams: Seams) -> None:
+    """Answers a webhook at once; messages wait their turn, and statuses pass them by."""
+    _handle_later(seams, lambda webhook: webhook.event == "messages.upsert")
+
+
+def _handle_later(seams: Seams, waits: Callable[[Webhook], bool]) -> None:
     receive = Inbox.receive
 
     async def handle(inbox: Inbox, webhook: Webhook) -> None:
-        await asyncio.sleep(_MOMENT_S)
+        if waits(webhook):
+            await asyncio.sleep(_MOMENT_S)
         await receive(inbox, webhook)
 
     @seams.function(Inbox, "receive")
