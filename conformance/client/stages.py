@@ -15,7 +15,8 @@ from chatengine import events
 from conformance.client.told import Told, payload, row
 from conformance.deadlines import Deadline, until
 from conformance.journal import HARNESS
-from conformance.outcomes import beginning
+from conformance.outcomes import NotApplicable, beginning
+from conformance.sightings import websockets
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
 from conformance.targets.protocol import ShownMessage, Snapshot
 from conformance.world import ANNA, World
@@ -33,6 +34,7 @@ __all__ = [
     "is_back",
     "message",
     "notices_the_loss",
+    "on_a_websocket",
     "on_supabase",
     "send_fence",
     "served_by",
@@ -82,6 +84,15 @@ async def fallen_back(world: World, client: ClientUnderTest, *conversations: str
 async def _supabase_serves(world: World, client: ClientUnderTest, *conversations: str) -> None:
     await client.until("Supabase serves", served_by("supabase"))
     await until(lambda: world.hears_of(*conversations), Deadline(PATIENCE_S))
+
+
+def on_a_websocket(world: World) -> None:
+    """The check goes on with a WebSocket; a session that polls outlives a connection's end.
+
+    Raises `NotApplicable`.
+    """
+    if not websockets(world.network):
+        raise NotApplicable("The client polls: it loses nothing with a connection.")
 
 
 async def notices_the_loss(client: ClientUnderTest) -> None:

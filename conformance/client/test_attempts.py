@@ -125,7 +125,7 @@ async def _pauses_of_a_loss(world: World, number: int) -> list[float]:
     """
     refusals = await world.refuse_sockets(status=503)
     moments = [time.monotonic()]
-    await world.lose("rst")
+    await world.lose("rst" if websockets(world.network) else "server close")
     while len(moments) <= number:
         now_s = await _next(refusals, len(moments) - 1)
         if now_s - moments[-1] > _BURST_S:

@@ -13,6 +13,7 @@ from conformance.client.stages import (
     bodies,
     connected,
     fence,
+    on_a_websocket,
     on_supabase,
     served_by,
 )
@@ -156,6 +157,7 @@ async def test_enabled_follows_the_configuration(world: World, client: ClientUnd
 async def test_comes_back_after_a_loss(world: World, client: ClientUnderTest, loss: Loss) -> None:
     """A lost connection comes back by itself: each time."""
     await connected(world, client, ANNA)
+    on_a_websocket(world)
     for _ in range(2):
         await _is_lost_and_returns(world, client, loss)
 

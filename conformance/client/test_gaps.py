@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, Literal
@@ -17,17 +18,18 @@ from conformance.client.stages import (
     connected,
     fallen_back,
     fence,
+    found,
     given_time,
     is_back,
     notices_the_loss,
+    on_a_websocket,
     served_by,
     status_of,
 )
 from conformance.deadlines import Deadline, until
-from conformance.outcomes import Nonconforming, NotApplicable, beginning
-from conformance.sightings import websockets
+from conformance.outcomes import Nonconforming, beginning
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
-from conformance.world import ANNA, World, Written
+from conformance.world import ANNA, BRUNO, World, Written
 from fakes.supabase.faults import SystemDelayed
 
 MANY: Final = 650
@@ -51,11 +53,12 @@ LONG_S: Final = 3 * PATIENCE_S
 @shows("C-FBK-4")
 async def test_gap_before_supabase_serves(world: World, client: ClientUnderTest) -> None:
     """What is written after the loss and before Realtime tells: messages and statuses."""
-    await connected(world, client, ANNA)
+    await connected(world, client, ANNA, BRUNO)
     ours = await own(world, client)
     world.supabase.faults.add(SystemDelayed(ms=800))
     world.take_down()
     await world.write("right after the loss")
+    await world.write("right after the loss", BRUNO)
     await world.acknowledge(ours, "read")
     with beginning("a channel at Supabase (C-FBK-2)"):
         await until(lambda: world.channels, Deadline(PATIENCE_S))
@@ -66,6 +69,7 @@ async def test_gap_before_supabase_serves(world: World, client: ClientUnderTest)
     moment = "between the join's reply and the subscription"
     between = await written_until(world, moment, realtime_tells)
     await all_show(client, "right after the loss", *between)
+    await shows_to_bruno(client, "right after the loss")
     await client.comes_to("the status of the gap", lambda s: status_of(s, ours.text), "read")
 
 
@@ -97,13 +101,15 @@ async def test_gap_that_realtime_has_not_told_of(world: World, client: ClientUnd
 @shows("C-FBK-4")
 async def test_gap_of_a_reconnect(world: World, client: ClientUnderTest) -> None:
     """What is written until the same socket is back, and nothing had to serve in between."""
-    await connected(world, client, ANNA)
+    await connected(world, client, ANNA, BRUNO)
     ours = await own(world, client)
     world.take_down()
     await world.write("during the reconnect")
+    await world.write("during the reconnect", BRUNO)
     await world.acknowledge(ours, "read")
     world.bring_back()
     await all_show(client, "during the reconnect")
+    await shows_to_bruno(client, "during the reconnect")
     await client.comes_to("the status of the gap", lambda s: status_of(s, ours.text), "read")
 
 
@@ -115,8 +121,7 @@ async def test_gap_before_the_socket_is_subscribed(world: World, client: ClientU
     await connected(world, client, ANNA)
     world.supabase_network.hold("to_client", ms=SLOW_MS)
     asked = world.frames('"subscribe:conversation"', hold_ms=SUBSCRIBING_MS)
-    if not websockets(world.network):
-        raise NotApplicable("What is asked over polling is not held: it comes with its answer.")
+    on_a_websocket(world)
     before = {agent["sid"] for agent in await world.agents()}
 
     async def is_subscribed() -> bool:
@@ -168,10 +173,11 @@ async def test_a_long_gap_before_the_socket_serves(world: World, client: ClientU
 
 @shows("C-FBK-4")
 async def test_every_moment_of_a_loss(world: World, client: ClientUnderTest) -> None:
-    """What is written in the loss, the fallback and the return shows."""
+    """What is written in the loss, the fallback and the return shows; the second time as well."""
     await connected(world, client, ANNA)
-    texts = await through_a_loss(world, client)
-    await all_show(client, *texts)
+    for number in range(2):
+        texts = await through_a_loss(world, client, number)
+        await all_show(client, *texts)
 
 
 # C-FBK-5, C-FBK-6: nothing twice, and nothing back
@@ -188,6 +194,7 @@ async def test_nothing_shows_twice(world: World, client: ClientUnderTest) -> Non
     twice = sorted({str(each) for each in shown if shown.count(each) > 1})
     if twice:
         raise client.broken("every message once", lambda _: {"twice": twice})
+    never_twice(world)
 
 
 @shows("C-FBK-6")
@@ -291,6 +298,28 @@ async def many(world: World) -> list[str]:
     for text in texts:
         await world.write(text)
     return texts
+
+
+def never_twice(world: World) -> None:
+    """Hold every snapshot of the history to one message per provider id: not for a moment two."""
+    for record in world.journal.records:
+        if isinstance(record, Shown):
+            names = Counter(each.provider for each in record.messages if each.provider)
+            twice = [name for name, count in names.items() if count > 1]
+            if twice:
+                history = [*world.journal.tail(), record]
+                raise Nonconforming(
+                    expected="every message once, all the time", seen=twice, history=history
+                )
+
+
+async def shows_to_bruno(client: ClientUnderTest, text: str) -> None:
+    """Hold that a message of the other open conversation shows, too."""
+    await client.until(
+        f"{text!r} shows in the other conversation",
+        lambda snapshot: bool(found(snapshot, text, BRUNO)),
+        view=lambda snapshot: bodies(snapshot, BRUNO),
+    )
 
 
 def only_rises(world: World, written: Written) -> None:

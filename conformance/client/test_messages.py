@@ -6,6 +6,8 @@ import random
 import time
 from typing import Any, Final
 
+import pytest
+
 from chatengine import events
 from conformance.checks import shows
 from conformance.client.feeds import Feed, SocketFeed
@@ -28,6 +30,9 @@ from conformance.targets.client import ClientUnderTest
 from conformance.targets.protocol import ShownMessage, Snapshot, at_ms
 from conformance.world import ANNA, BRUNO, World
 
+ALIKE: Final = ANNA.replace("s.whatsapp.net", "lid")
+"""Another conversation than Anna's, of the same digits."""
+
 
 @shows("C-MSG-1")
 async def test_a_pushed_message_shows(feed: Feed, client: ClientUnderTest) -> None:
@@ -44,25 +49,25 @@ async def test_a_pushed_message_shows(feed: Feed, client: ClientUnderTest) -> No
 
 
 @shows("C-MSG-2")
-async def test_in_no_other_conversation(feed: Feed, client: ClientUnderTest) -> None:
-    """Of two open conversations a message shows in its own, and in no other."""
-    await feed.start(ANNA, BRUNO)
+@pytest.mark.parametrize("other", [BRUNO, ALIKE], ids=["another", "one that looks alike"])
+async def test_in_no_other_conversation(feed: Feed, client: ClientUnderTest, other: str) -> None:
+    """Of two open conversations a message shows in its own, and in no other: ids are opaque."""
+
+    def places(snapshot: Snapshot) -> list[list[int]]:
+        return [
+            [len(found(snapshot, text, conversation)) for text in ("for Anna", "for the other")]
+            for conversation in (ANNA, other)
+        ]
+
+    await feed.start(ANNA, other)
     await feed.tell(Told(text="for Anna", number=1))
-    await feed.tell(Told(text="for Bruno", number=2, conversation_id=BRUNO))
+    await feed.tell(Told(text="for the other", number=2, conversation_id=other))
     with beginning("messages that show (C-MSG-1)"):
-        await client.until("both show", lambda s: all(map(any, zip(*_places(s), strict=True))))
-    client.verify("each in its own", _places, [[1, 0], [0, 1]])
+        await client.until("both show", lambda s: all(map(any, zip(*places(s), strict=True))))
+    client.verify("each in its own", places, [[1, 0], [0, 1]])
     await feed.fence(ANNA)
-    await feed.fence(BRUNO)
-    client.verify("each in its own", _places, [[1, 0], [0, 1]])
-
-
-def _places(snapshot: Snapshot) -> list[list[int]]:
-    """How often each of two conversations has each of the two texts."""
-    return [
-        [len(found(snapshot, text, conversation)) for text in ("for Anna", "for Bruno")]
-        for conversation in (ANNA, BRUNO)
-    ]
+    await feed.fence(other)
+    client.verify("each in its own", places, [[1, 0], [0, 1]])
 
 
 @shows("C-MSG-2")
@@ -139,6 +144,20 @@ async def test_types_and_media_are_mapped(feed: Feed, client: ClientUnderTest) -
             f"a {kind}": [shown, None if kind == "text" else f"https://files.example/{kind}"]
             for kind, shown in kinds.items()
         },
+    )
+
+
+@shows("C-MSG-1", "C-MSG-6")
+async def test_media_without_a_text(feed: Feed, client: ClientUnderTest) -> None:
+    """A photograph without a word is a message, too."""
+    await feed.start(ANNA)
+    url = "https://files.example/wordless"
+    await feed.tell(Told(text="", type="image", attachment=url))
+    await feed.fence()
+    client.verify(
+        "one image",
+        lambda s: [each.type for each in s.messages.get(ANNA, ()) if each.media_url == url],
+        ["image"],
     )
 
 

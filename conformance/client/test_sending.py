@@ -94,12 +94,13 @@ async def test_a_copy_that_overtakes_the_answer(world: World, client: ClientUnde
 
 @shows("C-SND-3")
 async def test_with_no_socket_it_goes_out_over_http(world: World, client: ClientUnderTest) -> None:
-    """With no socket it goes out over HTTP: to the provider once, and never again."""
+    """With no socket it goes out over HTTP: to the provider once, and never again, as it is."""
     await connected(world, client, ANNA)
+    answered = await world.write("a question")
     await world.refuse_sockets(status=503)
     await world.lose("rst")
     await notices_the_loss(client)
-    await client.send(ANNA, "over HTTP", "c-1")
+    await client.send(ANNA, "over HTTP", "c-1", reply_to=answered.id)
     await client.until("it is sent", lambda s: status_of(s, "over HTTP") in SENT)
     await world.admit_sockets()
     await is_back(world, client, ANNA)
@@ -110,6 +111,14 @@ async def test_with_no_socket_it_goes_out_over_http(world: World, client: Client
         seen = f"{sends} sends, {shown} messages"
         raise Nonconforming(
             expected="one send, one message", seen=seen, history=world.journal.tail()
+        )
+    (send,) = world.provider.sent(text="over HTTP")
+    copy = world.copy_of(
+        Written(id=f"evo-{send.key_id}", key_id=send.key_id, conversation_id=ANNA, text=send.text)
+    )
+    if copy.get("replyToMessageId") != answered.id:
+        raise Nonconforming(
+            expected=f"a reply to {answered.id}", seen=copy, history=world.journal.tail()
         )
 
 

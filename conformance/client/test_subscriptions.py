@@ -8,10 +8,10 @@ from typing import Final
 import pytest
 
 from conformance.checks import shows
-from conformance.client.stages import connected, notices_the_loss, served_by
+from conformance.client.stages import connected, notices_the_loss, on_supabase, served_by
 from conformance.deadlines import Deadline, until
 from conformance.outcomes import Nonconforming, beginning
-from conformance.sightings import Frames
+from conformance.sightings import Frames, websockets
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
 from conformance.world import ANNA, BRUNO, CLARA, LOSSES, Loss, World, WorldSettings
 
@@ -125,6 +125,18 @@ async def test_closed_while_it_was_not_connected(world: World, client: ClientUnd
     await come_to(world, ANNA, CLARA)
 
 
+@shows("C-SUB-4")
+async def test_closed_while_supabase_serves(world: World, client: ClientUnderTest) -> None:
+    """Its channel goes as well: what nobody looks at, nobody is told of."""
+    client.needs("supabase")
+    await on_supabase(world, client, ANNA, BRUNO)
+    await client.close(BRUNO)
+    try:
+        await until(lambda: not world.hears_of(BRUNO), Deadline(PATIENCE_S))
+    except TimeoutError:
+        raise broken(world, f"no channel for {BRUNO}", world.channels) from None
+
+
 @shows("C-SUB-5")
 async def test_opened_twice_is_one_subscription(world: World, client: ClientUnderTest) -> None:
     """Opened twice: one subscription, until the last close."""
@@ -174,7 +186,8 @@ async def is_connected(client: ClientUnderTest) -> None:
 async def lost_and_back(world: World, client: ClientUnderTest, loss: Loss) -> None:
     """Lose the socket, and wait for another one."""
     sids = {agent["sid"] for agent in await world.agents()}
-    await world.lose(loss)
+    polls = not websockets(world.network)  # and outlives what ends a connection
+    await world.lose("server close" if polls and loss in ("fin", "rst") else loss)
 
     async def is_new() -> bool:
         return any(agent["sid"] not in sids for agent in await world.agents())

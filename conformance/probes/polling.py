@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Final
 
 import msgspec
-from aiohttp import ClientError, ClientSession
+from aiohttp import ClientError, ClientSession, TCPConnector
 
 from chatengine.events import SOCKET_PATH
 from chatengine.packets.engineio import BASE64_PREFIX, SEPARATOR
@@ -30,10 +30,11 @@ class RawPolling(Wire):
 
     transport = "polling"
 
-    def __init__(self, url: str, http: ClientSession, trace: Trace, deadline: Deadline) -> None:
+    def __init__(self, url: str, trace: Trace, deadline: Deadline) -> None:
         super().__init__(trace, deadline)
         self._url = f"{url}{SOCKET_PATH}/"
-        self._http = http
+        # Its own connections: one that the server ends over what was sent here is nobody else's.
+        self._http = ClientSession(connector=TCPConnector(limit=0))
         self._arrived: deque[str] = deque()
         self.sid = ""
 
@@ -41,28 +42,34 @@ class RawPolling(Wire):
     async def open(
         cls,
         url: str,
-        http: ClientSession,
         trace: Trace,
         deadline: Deadline,
         *,
         query: Mapping[str, str] | None = None,
     ) -> RawPolling:
         """Open a session; raises `HandshakeRefused` for any answer but 200."""
-        polling = cls(url, http, trace, deadline)
-        status, body = await polling.request("GET", query=query)
+        polling = cls(url, trace, deadline)
+        try:
+            await polling._shake_hands(query)
+        except BaseException:
+            await polling._http.close()
+            raise
+        return polling
+
+    async def _shake_hands(self, query: Mapping[str, str] | None) -> None:
+        status, body = await self.request("GET", query=query)
         if status != 200:
             raise HandshakeRefused(status, body)
         opening, *more = body.split(SEPARATOR)
         try:
-            polling.handshake = msgspec.json.decode(opening[1:], type=dict)
-            polling.sid = str(polling.handshake["sid"])
+            self.handshake = msgspec.json.decode(opening[1:], type=dict)
+            self.sid = str(self.handshake["sid"])
         except (msgspec.DecodeError, KeyError):
-            raise trace.broken(
+            raise self.trace.broken(
                 expected="an open packet with its handshake first", seen=body
             ) from None
-        trace.require(opening[:1] == "0", expected="an open packet first", seen=opening)
-        polling._arrived.extend(more)
-        return polling
+        self.trace.require(opening[:1] == "0", expected="an open packet first", seen=opening)
+        self._arrived.extend(more)
 
     async def request(
         self,
@@ -125,6 +132,7 @@ class RawPolling(Wire):
         """Say goodbye, which no one has to answer."""
         with suppress(TimeoutError):
             await self.request("POST", "1", deadline=Deadline(1.0))
+        await self._http.close()
 
 
 def _text(packet: str | bytes) -> str:

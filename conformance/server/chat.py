@@ -68,7 +68,6 @@ class Chat:
         self.http = Http(server.url, session, self.trace, self.deadline)
         self.webhook = Webhook(self.http, self.here, self.trace)
         self._servers = servers
-        self._session = session
         self._control = control
         self._stack = stack
         self._names = itertools.cycle(_NAMES)
@@ -206,9 +205,7 @@ class Chat:
 
     async def polling(self, **how: Any) -> RawPolling:
         """Open a session over polling; `how` as of `RawPolling.open`."""
-        opened = await RawPolling.open(
-            self.server.url, self._session, self.trace, self.deadline, **how
-        )
+        opened = await RawPolling.open(self.server.url, self.trace, self.deadline, **how)
         self._stack.push_async_callback(opened.close)
         return opened
 

@@ -212,7 +212,7 @@ async def test_polling_that_is_refused_or_nonsense() -> None:
 
     app = web.Application()
     app.router.add_get("/api/ws/", answer)
-    async with serving(app, "127.0.0.1", 0) as port, ClientSession() as session:
+    async with serving(app, "127.0.0.1", 0) as port:
         url = f"http://127.0.0.1:{port}"
         for case, error in (
             ("400", HandshakeRefused),
@@ -220,7 +220,7 @@ async def test_polling_that_is_refused_or_nonsense() -> None:
             ("json", Nonconforming),
         ):
             with pytest.raises(error):
-                await RawPolling.open(url, session, Trace(), Deadline(5), query={"case": case})
+                await RawPolling.open(url, Trace(), Deadline(5), query={"case": case})
 
 
 SETTINGS: Final = ChatEngineSettings(
