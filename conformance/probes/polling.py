@@ -7,6 +7,7 @@ import base64
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from io import BytesIO
 from typing import Final
 
 import msgspec
@@ -36,6 +37,7 @@ class RawPolling(Wire):
         # Its own connections: one that the server ends over what was sent here is nobody else's.
         self._http = ClientSession(connector=TCPConnector(limit=0))
         self._arrived: deque[str] = deque()
+        self._poll: asyncio.Task[tuple[int, str]] | None = None
         self.sid = ""
 
     @classmethod
@@ -93,7 +95,8 @@ class RawPolling(Wire):
                     method,
                     self._url,
                     params={name: value for name, value in parameters.items() if value},
-                    data=body,
+                    # aiohttp warns of large bodies as bytes.
+                    data=None if body is None else BytesIO(body),
                     headers=_HEADERS,
                 ) as response,
             ):
@@ -119,7 +122,7 @@ class RawPolling(Wire):
         """Return the next packet; None once a poll is refused."""
         while True:
             while not self._arrived:
-                status, body = await self.request("GET", deadline=deadline)
+                status, body = await self._polled(deadline)
                 if status != 200:
                     return None
                 self._arrived.extend(body.split(SEPARATOR))
@@ -128,8 +131,24 @@ class RawPolling(Wire):
                 return _from_text(packet)
             await self.send(_PONG)
 
+    async def _polled(self, deadline: Deadline) -> tuple[int, str]:
+        """Wait for the answer to the poll under way; raises `TimeoutError`, and the poll goes on.
+
+        One that was given up, or a second one beside it, would end the session (S-PRO-4), and be
+        taken for whatever a check waits for.
+        """
+        if self._poll is None:
+            self._poll = asyncio.create_task(self.request("GET", deadline=self.deadline))
+        done, _ = await asyncio.wait({self._poll}, timeout=deadline.left_s)
+        if not done:
+            raise TimeoutError
+        poll, self._poll = self._poll, None
+        return poll.result()
+
     async def close(self) -> None:
         """Say goodbye, which no one has to answer."""
+        if self._poll is not None:
+            self._poll.cancel()
         with suppress(TimeoutError):
             await self.request("POST", "1", deadline=Deadline(1.0))
         await self._http.close()

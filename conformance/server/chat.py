@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 import secrets
@@ -26,6 +27,7 @@ from conformance.probes.trace import Trace
 from conformance.probes.webhook import Entered, Number, Webhook
 from conformance.probes.websocket import RawWebSocket
 from conformance.probes.wire import TransportName, Wire
+from conformance.server.patience import CHECK_S
 from conformance.server.shapes import UPLOADED, require_shape
 from conformance.targets.server import ServerUnderTest
 from conformance.targets.servers import Servers, numbers_of
@@ -52,6 +54,7 @@ class Chat:
     def __init__(
         self,
         within_s: float,
+        begin_s: float,
         servers: Servers,
         server: ServerUnderTest,
         session: ClientSession,
@@ -64,6 +67,7 @@ class Chat:
         self.rng = rng
         self.trace = Trace()
         self.deadline = Deadline(within_s)
+        self._begin_s = begin_s
         self.here = numbers_of(server.settings)[0]
         self.http = Http(server.url, session, self.trace, self.deadline)
         self.webhook = Webhook(self.http, self.here, self.trace)
@@ -156,12 +160,18 @@ class Chat:
 
         Raises `CouldNotRun` where that is not to be had: it is not what the check is about.
         """
-        with beginning("an agent who is let in (S-AUTH-8, S-PRO-1, S-PRO-3)"):
+        async with self._begins("an agent who is let in (S-AUTH-8, S-PRO-1, S-PRO-3)"):
             agent = await self.arrives(*transports, **who)
-        with beginning("a subscription that is acknowledged (S-SUB-1, S-PRO-5)"):
-            for each in [subscribed_to] if isinstance(subscribed_to, str) else subscribed_to:
+        for each in [subscribed_to] if isinstance(subscribed_to, str) else subscribed_to:
+            async with self._begins("a subscription that is acknowledged (S-SUB-1, S-PRO-5)"):
                 await agent.subscribe(each)
         return agent
+
+    @asynccontextmanager
+    async def _begins(self, what: str) -> AsyncIterator[None]:
+        with beginning(what):
+            async with asyncio.timeout(self._begin_s):
+                yield
 
     async def arrives(
         self,
@@ -214,7 +224,7 @@ class Chat:
 
         Raises `CouldNotRun` where that is not to be had.
         """
-        with beginning("a session that is let in (S-AUTH-8, S-PRO-1, S-PRO-3)"):
+        async with self._begins("a session that is let in (S-AUTH-8, S-PRO-1, S-PRO-3)"):
             wire = await self.wire(transport)
             await wire.join(self.auth(**how))
         return wire
@@ -347,13 +357,14 @@ async def open_chat(
     rng: random.Random,
     *,
     within_s: float,
+    begin_s: float = CHECK_S,
 ) -> AsyncIterator[Chat]:
-    """Yield what a check has at hand, for so long.
+    """Yield what a check has at hand, for so long; what it begins with has to come in `begin_s`.
 
     Behind it the server has to go on, whatever it was told.
     """
     async with AsyncExitStack() as stack:
-        chat = Chat(within_s, servers, server, session, control, rng, stack)
+        chat = Chat(within_s, begin_s, servers, server, session, control, rng, stack)
         yield chat
     problem = await server.problem(session)
     chat.trace.require(

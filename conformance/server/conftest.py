@@ -102,8 +102,9 @@ def opened(
 
     @asynccontextmanager
     async def open_on(server: ServerUnderTest, more_s: float = 0.0) -> AsyncIterator[Chat]:
-        within_s = patience.within_s + more_s
-        async with open_chat(servers, server, session, control, rng, within_s=within_s) as chat:
+        world = (servers, server, session, control, rng)
+        within_s, begin_s = patience.within_s + more_s, patience.begin_s
+        async with open_chat(*world, within_s=within_s, begin_s=begin_s) as chat:
             yield chat
             patience.learn(outcome_by_now(request.node), chat.deadline)
 

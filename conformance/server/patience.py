@@ -14,8 +14,11 @@ CHECK_S: Final = 15.0
 healthy server does in milliseconds may take seconds on a machine that is busy, or far away."""
 
 _BRIEF_S: Final = 3.0
-"""For a server that keeps checks waiting in vain: else one that, say, acknowledges nothing made a
-run of a quarter of an hour."""
+"""For a server that keeps checks waiting in vain: else one that tells of nothing made a run of a
+quarter of an hour."""
+
+_BEGIN_S: Final = 0.5
+"""And for what nearly every check begins with, such as a subscription that is acknowledged."""
 
 _IN_VAIN: Final = 3
 """Checks that have waited to the end, until the others wait no longer than that."""
@@ -33,7 +36,16 @@ class Patience:
     @property
     def within_s(self) -> float:
         """For the next check."""
-        return CHECK_S if self._in_vain < _IN_VAIN else _BRIEF_S
+        return _BRIEF_S if self._is_worn_out else CHECK_S
+
+    @property
+    def begin_s(self) -> float:
+        """Of that, for each thing that it begins with."""
+        return _BEGIN_S if self._is_worn_out else CHECK_S
+
+    @property
+    def _is_worn_out(self) -> bool:
+        return self._in_vain >= _IN_VAIN
 
     def learn(self, outcome: Outcome | None, deadline: Deadline) -> None:
         """Hear how a check came out, and what it had left of its time."""

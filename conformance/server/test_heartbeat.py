@@ -4,7 +4,13 @@ from conformance.checks import shows
 from conformance.deadlines import Deadline
 from conformance.probes.wire import TransportName
 from conformance.server.chat import Chat
-from conformance.server.sessions import AT_ONCE_S, joined_without_pongs, pinged, still_there
+from conformance.server.sessions import (
+    AT_ONCE_S,
+    joined_without_pongs,
+    pinged,
+    still_there,
+    upgradable,
+)
 
 
 @shows("S-PRO-1")
@@ -64,6 +70,21 @@ async def test_the_server_pings(chat: Chat, quick_chat: Chat, transport: Transpo
     await still_there(quick_chat, wire)
     if chat.server is not quick_chat.server:
         await still_there(chat, patient)
+
+
+@shows("S-PRO-2")
+async def test_the_server_pings_after_an_upgrade(quick_chat: Chat) -> None:
+    """The heartbeat goes on over the WebSocket that took a polling session over."""
+    polling = await upgradable(quick_chat)
+    await polling.join(quick_chat.auth())
+    socket = await quick_chat.websocket(sid=polling.sid)
+    await socket.send("2probe")
+    await socket.receive()
+    await socket.send("5")
+    socket.answers_pings, socket.handshake = False, polling.handshake
+    for _ in range(2):
+        await pinged(quick_chat, socket)
+        await socket.send("3")
 
 
 @shows("S-PRO-2")

@@ -46,6 +46,17 @@ WRONG_TYPES: Final = (
 )
 """What stands behind the event's name, none of it of the contract's types for any command."""
 
+ODD_TEXTS: Final = {
+    "nothing": "",
+    "a NUL": "a\0b",
+    "very long": "5" * 6_000,
+    "a path": "../../etc/passwd",
+    "a query": "' OR '1'='1'; --",
+    "a prototype": "__proto__",
+    "controls": "\u202e\u2028\x1b[2J",
+}
+"""Each of the right type."""
+
 MOST_BYTES: Final = 32 * 1024 * 1024
 """Of one packet: enough to see what becomes of it, little enough for a small machine."""
 
@@ -165,6 +176,27 @@ async def test_wrong_types_for_others(chat: Chat, command: str) -> None:
     chat.trace.require(
         texts == {"the first", "fence"}, expected="the customer's messages alone", seen=texts
     )
+
+
+@shows("S-ERR-1")
+@pytest.mark.parametrize("odd", ODD_TEXTS.values(), ids=ODD_TEXTS)
+async def test_ids_and_texts_are_untrusted(chat: Chat, odd: str) -> None:
+    """Whatever stands in an id, or in a text: the socket stays open, and nobody else notices."""
+    conversation, its_own = chat.conversation(), chat.conversation()
+    witness = await chat.agent(subscribed_to=conversation)
+    wire = await chat.joined()
+    for command in (events.SUBSCRIBE, events.UNSUBSCRIBE):
+        await wire.emit(command, odd)
+    for fields in ({"conversationId": odd}, {"conversationId": conversation, "timestamp": odd}):
+        await wire.emit(events.TYPING, {"isTyping": True} | fields)
+        await wire.emit(events.MARK_AS_READ, {"type": events.MARK_AS_READ} | fields)
+    if chat.sees_sends:
+        for place in (odd, its_own):
+            send = {"conversationId": place, "content": odd or "Oi", "messageId": odd}
+            await wire.emit(events.SEND_MESSAGE, send | {"timestamp": moment()})
+    await wire.emit(events.SUBSCRIBE, its_own, ack=1)
+    await wire.accepted(1)
+    await hears_one_message(chat, witness, conversation)
 
 
 @shows("S-ERR-1")

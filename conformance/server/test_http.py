@@ -121,7 +121,7 @@ async def test_limits(chat: Chat) -> None:
         )
         return found
 
-    since = str((await ask(limit=str(len(many))))[0]["createdAt"])
+    since = str((await ask(limit=str(len(many))))[0].get("createdAt"))
     lists(chat, await ask(), many[5:])
     lists(chat, await ask(limit="3"), many[-3:])
     lists(chat, await ask(limit="3", since=since), many[:3])
@@ -138,10 +138,9 @@ async def test_the_largest_limit(patient_chat: Chat) -> None:
     lists(chat, await chat.history_when(conversation, lambda found: ids_of(found) == most), most)
     params = {"conversationId": conversation, "limit": "100000"}
     answer = await chat.http.call("GET", "/api/chat/messages", token=chat.token(), params=params)
+    count = len(answer.body) if isinstance(answer.body, list) else 0
     chat.trace.require(
-        answer.status != 200 or len(answer.body) <= LARGEST_LIMIT,
-        expected=f"at most {LARGEST_LIMIT} messages",
-        seen=f"{len(answer.body)} messages",
+        count <= LARGEST_LIMIT, expected=f"at most {LARGEST_LIMIT} messages", seen=count
     )
 
 

@@ -102,7 +102,7 @@ async def test_the_same_ids_in_two_workspaces(chat: Chat) -> None:
     await chat.fence(there, conversation)
     await chat.fence(here, conversation)
     chat.none(here, events.MESSAGE, id=first.id, content=second.text)
-    chat.none(here, events.MESSAGE_STATUS, where=lambda it: it["messageId"] in first.names)
+    chat.none(here, events.MESSAGE_STATUS, lambda it: it.get("messageId") in first.names)
 
 
 @shows("S-ISO-1")
@@ -130,7 +130,10 @@ async def test_no_http_answer_tells_of_another_workspace(chat: Chat) -> None:
     calls: list[tuple[str, dict[str, str]]] = [
         ("/api/chat/conversations", {}),
         ("/api/chat/messages", {"conversationId": conversation}),
-        ("/api/chat/messages", {"conversationId": conversation, "since": "2020-01-01T00:00:00Z"}),
+        (
+            "/api/chat/messages",
+            {"conversationId": conversation, "since": "2020-01-01T00:00:00.000Z"},
+        ),
         (context, {}),
     ]
     await chat.history_when(conversation, holds([entered.id]))

@@ -96,6 +96,14 @@ async def test_what_is_wrapped_counts(chat: Chat, wrapper: str) -> None:
 
 
 @shows("S-MSG-1")
+async def test_what_is_wrapped_twice_counts(chat: Chat) -> None:
+    """WhatsApp wraps what is shown once in what vanishes."""
+    inner = {"viewOnceMessageV2": {"message": {"conversation": TEXT}}}
+    message = await becomes(chat, {"ephemeralMessage": {"message": inner}})
+    require_values(chat.trace, message, "a `message`", type="text", content=TEXT)
+
+
+@shows("S-MSG-1")
 async def test_a_group(chat: Chat) -> None:
     """In a group the participant is the sender, and the group is the conversation."""
     group, person = chat.group(), chat.conversation()
@@ -197,13 +205,13 @@ async def test_in_the_order_in_which_they_entered(chat: Chat, transport: Transpo
         if wanted:
             await agent.gets(events.MESSAGE, id=wanted[-1])
         got = agent.got(events.MESSAGE, conversationId=conversation)
-        ids = [each["id"] for each in got]
+        ids = [each.get("id") for each in got]
         chat.trace.require(ids == wanted, expected=wanted, seen=ids)
         moments = [ms_of(each) for each in got]
         chat.trace.require(
             moments == sorted(set(moments)),
             expected="the order of entry in the milliseconds of createdAt",
-            seen=[each["createdAt"] for each in got],
+            seen=[each.get("createdAt") for each in got],
         )
 
 
@@ -245,10 +253,10 @@ async def test_a_late_repetition_changes_nothing(chat: Chat) -> None:
     await chat.webhook.accepted(first.body)
     await chat.one(agent, first)
     after = [
-        each for each in await chat.history(conversation) if each["id"] in (first.id, second.id)
+        each for each in await chat.history(conversation) if each.get("id") in (first.id, second.id)
     ]
-    known = [(each["id"], each["status"], each["createdAt"]) for each in before]
-    now = [(each["id"], each["status"], each["createdAt"]) for each in after]
+    names = ("id", "status", "content", "createdAt")
+    known, now = ([[each.get(name) for name in names] for each in it] for it in (before, after))
     chat.trace.require(now == known, expected=known, seen=now)
 
 
@@ -270,8 +278,9 @@ async def test_media(chat: Chat, kind: Kind) -> None:
         type=TYPES[kind],
         **({"content": caption} if caption else {}),
     )
+    named = [each.get("messageId") for each in message.get("attachments") or ()]
     chat.trace.require(
-        bool(message.get("attachments")), expected="its file as an attachment", seen=message
+        named == [entered.id], expected=f"its file as an attachment of {entered.id}", seen=message
     )
 
 
@@ -299,13 +308,17 @@ async def test_wrapped_media(chat: Chat, wrapper: str) -> None:
 @shows("S-MSG-2", "S-MSG-5")
 @pytest.mark.parametrize("kind", TYPES)
 async def test_the_preview_of_media(chat: Chat, kind: Kind) -> None:
-    """Of a file without a word, the conversation's last message says what kind it is."""
+    """Of a file without a word the last message says what kind it is; else it has the word."""
     conversation = chat.conversation()
     agent = await chat.agent()
     entered = chat.webhook.entry(conversation, file(kind))
     await chat.webhook.accepted(entered.body)
     told = await tells(agent, entered)
     shows_last(chat, told, entered, f"[{kind}]")
+    if kind != "audio":
+        entered = chat.webhook.entry(conversation, file(kind, "with a word"))
+        await chat.webhook.accepted(entered.body)
+        shows_last(chat, await tells(agent, entered), entered, "with a word")
 
 
 async def becomes(chat: Chat, message: dict[str, Any]) -> dict[str, Any]:

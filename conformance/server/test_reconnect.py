@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 import pytest
 
 from chatengine import events
-from chatengine.moments import from_ms, to_ms
+from chatengine.moments import MomentError, from_ms, to_ms
 from conformance.checks import shows
 from conformance.outcomes import NotApplicable
 from conformance.probes.wire import TransportName
@@ -82,7 +82,7 @@ async def test_a_gap_is_closed(chat: Chat) -> None:
     await agent.leave()
     missed = [await chat.webhook.writes(conversation) for _ in range(5)]
     await chat.history_when(conversation, holds(each.id for each in missed))
-    found = await chat.history(conversation, since=known["createdAt"])
+    found = await chat.history(conversation, since=str(known.get("createdAt")))
     for message in found:
         require_shape(chat.trace, message, MESSAGE, "a message of the history")
     serves(chat, found, [entered.id, *(each.id for each in missed)])
@@ -95,11 +95,23 @@ async def test_since_is_a_moment(chat: Chat) -> None:
     entered = [await chat.webhook.writes(conversation, second=now - 100 + n) for n in range(10)]
     everything = await chat.history_when(conversation, holds(each.id for each in entered))
     serves(chat, everything, [each.id for each in entered])
-    moment = str(everything[4]["createdAt"])
+    moment = str(everything[4].get("createdAt"))
     serves(chat, await chat.history(conversation, since=moment), [e.id for e in entered[4:]])
-    later = from_ms(to_ms(moment) + 1)
+    later = after(chat, moment)
     serves(chat, await chat.history(conversation, since=later), [e.id for e in entered[5:]])
     serves(chat, await chat.history(conversation, since=from_ms((now + 60) * 1000)), [])
+
+
+@shows("S-REC-2")
+async def test_since_within_a_second(chat: Chat) -> None:
+    """Of messages of one second those before the moment are not served."""
+    conversation, second = chat.conversation(), int(time.time())
+    entered = [await chat.webhook.writes(conversation, second=second) for _ in range(4)]
+    everything = await chat.history_when(conversation, holds(each.id for each in entered))
+    serves(chat, everything, [each.id for each in entered])
+    for number, message in enumerate(everything):
+        found = await chat.history(conversation, since=str(message.get("createdAt")))
+        serves(chat, found, [each.id for each in entered[number:]])
 
 
 @shows("S-REC-2")
@@ -124,10 +136,18 @@ async def test_statuses_of_the_gap(chat: Chat) -> None:
     serves(chat, before, [entered.id])
     await chat.webhook.acknowledges(entered, "READ")
     await chat.history_when(conversation, lambda found: found[0].get("status") == "read")
-    found = await chat.history(conversation, since=before[0]["createdAt"])
+    found = await chat.history(conversation, since=str(before[0].get("createdAt")))
     told = [(each.get("id"), each.get("status")) for each in found]
     wanted = [(entered.id, "read")]
     chat.trace.require(told == wanted, expected=wanted, seen=told)
+
+
+def after(chat: Chat, moment: str) -> str:
+    """The millisecond behind a moment that a server told of."""
+    try:
+        return from_ms(to_ms(moment) + 1)
+    except MomentError:
+        raise chat.trace.broken(expected="a moment as `createdAt`", seen=moment) from None
 
 
 def serves(chat: Chat, found: list[dict[str, Any]], wanted: list[str]) -> None:

@@ -126,7 +126,7 @@ async def test_a_customer_is_answered_by_the_number_they_wrote_to(chat: Chat) ->
         customer = chat.conversation()
         await chat.webhook.writes(customer, number=number)
         told = await agent.gets(events.CONVERSATION, partial(is_about, customer))
-        await chat.sends(agent, told["id"], text)
+        await chat.sends(agent, str(told.get("id")), text)
         (send,) = await chat.provider.sent(text)
         chat.trace.require(
             (send.instance, send.remote_jid) == (number.instance, customer),
@@ -153,6 +153,7 @@ async def test_a_failing_provider(chat: Chat, transport: TransportName, failure:
     """The message ends as `failed`, and the sender, whose socket stays open, gets an `error`."""
     conversation, text = await known(chat), chat.name("Oi")
     sender = await chat.agent(transport, subscribed_to=conversation)
+    other = await chat.agent(transport, subscribed_to=conversation)
     await chat.provider.plan(conversation, Plan(failure=failure))
     client_id = await chat.sends(sender, conversation, text)
     error = await sender.gets(events.ERROR, type=events.SEND_MESSAGE)
@@ -161,8 +162,10 @@ async def test_a_failing_provider(chat: Chat, transport: TransportName, failure:
     named = {name: told[name] for name in told if error.get(name) is not None}
     require_values(chat.trace, error, "an `error`", **named)
     await ends_as_failed(chat, sender, conversation, text)
-    await chat.fence(sender, conversation)
+    for agent in (sender, other):
+        await chat.fence(agent, conversation)
     chat.none(sender, events.MESSAGE_SENT, conversationId=conversation)
+    chat.none(other, events.ERROR)
 
 
 @shows("S-SND-2")
@@ -213,7 +216,7 @@ async def test_an_echo_that_overtakes_the_answer(chat: Chat) -> None:
     is_ours(chat, mine, send, client_id, status=None)
     await echo
     await chat.fence(sender, conversation)
-    ids = {each["id"] for each in sender.got(events.MESSAGE, content=text)}
+    ids = {each.get("id") for each in sender.got(events.MESSAGE, content=text)}
     chat.trace.require(len(ids) == 1, expected="one message", seen=ids)
     settled = {"content": text, "status": "delivered"}
     await chat.history_when(
@@ -221,7 +224,7 @@ async def test_an_echo_that_overtakes_the_answer(chat: Chat) -> None:
     )
     found = await of_text(chat, conversation, text)
     chat.trace.require(
-        [each["status"] for each in found] == ["delivered"],
+        [each.get("status") for each in found] == ["delivered"],
         expected="one message in the history, delivered",
         seen=found,
     )
