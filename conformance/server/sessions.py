@@ -14,6 +14,9 @@ AT_ONCE_S: Final = 2.0
 """What an answer to a broken packet takes at most: a busy machine's second, a heartbeat's twelfth.
 The heartbeat, which would close the session as well, comes after 25 s."""
 
+LONGEST_S: Final = 60.0
+"""That of Socket.IO is 45 s, unless it is told otherwise."""
+
 LEAST_S: Final = 0.25
 """Less than that cannot be told from a machine that is busy."""
 
@@ -28,8 +31,14 @@ async def upgradable(chat: Chat) -> RawPolling:
 
 
 async def joined_without_pongs(chat: Chat, transport: TransportName) -> Wire:
-    """A session that is joined, and answers no ping by itself."""
+    """A session that is joined, and answers no ping by itself.
+
+    Raises `CouldNotRun` where its heartbeat is none that can be waited for.
+    """
     wire = await chat.joined(transport)
+    heartbeat_s = (wire.handshake["pingInterval"] + wire.handshake["pingTimeout"]) / 1000
+    if heartbeat_s > LONGEST_S:
+        raise CouldNotRun(f"A heartbeat of {heartbeat_s:g} s is not waited for (S-PRO-1).")
     wire.answers_pings = False
     return wire
 

@@ -93,10 +93,10 @@ async def test_the_same_ids_in_two_workspaces(chat: Chat) -> None:
     here = await chat.agent(subscribed_to=conversation)
     there = await chat.agent(number=chat.elsewhere, subscribed_to=conversation)
     first = await chat.webhook.writes(conversation, "to this workspace")
+    await here.gets(events.MESSAGE, id=first.id, content=first.text)
     second = await chat.webhook.writes(
         conversation, "to the other", number=chat.elsewhere, key_id=first.key_id
     )
-    await here.gets(events.MESSAGE, id=first.id, content=first.text)
     await there.gets(events.MESSAGE, id=first.id, content=second.text)
     await chat.webhook.acknowledges(second, "READ")
     await chat.fence(there, conversation)

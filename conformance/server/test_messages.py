@@ -48,6 +48,9 @@ async def test_a_text_becomes_a_message(chat: Chat, transport: TransportName) ->
     """A webhook becomes one `message` of the right shape, as the customer wrote it."""
     conversation = chat.conversation()
     agent = await chat.agent(transport, subscribed_to=conversation)
+    for text in ("  as it was\n\twritten  ", "lorem ipsum " * 340):
+        entered = await chat.webhook.writes(conversation, text)
+        await agent.gets(events.MESSAGE, id=entered.id, content=text)
     entered = await chat.webhook.writes(conversation, TEXT)
     message = await chat.one(agent, entered)
     require_shape(chat.trace, message, MESSAGE, "a `message`")
@@ -250,6 +253,8 @@ async def test_a_late_repetition_changes_nothing(chat: Chat) -> None:
     before = await chat.history_when(
         conversation, lambda found: [each.get("status") for each in found] == ["read", "delivered"]
     )
+    for _ in range(MANY):  # more than a short memory holds
+        await chat.webhook.writes(chat.conversation())
     await chat.webhook.accepted(first.body)
     await chat.one(agent, first)
     after = [

@@ -9,6 +9,7 @@ import pytest
 from chatengine import events
 from conformance.checks import shows
 from conformance.deadlines import until
+from conformance.outcomes import NotApplicable
 from conformance.probes.agent import Agent
 from conformance.probes.wire import TransportName
 from conformance.server.chat import Chat, moment
@@ -50,6 +51,9 @@ async def test_a_text_is_sent(chat: Chat, transport: TransportName) -> None:
     await chat.fence(sender, conversation)
     came_once(chat, sender, text)
     await once(chat, sender, conversation, text)
+    listed = what_stays(await of_text(chat, conversation, text))
+    pushed = what_stays(sender.got(events.MESSAGE, content=text))
+    chat.trace.require(listed == pushed, expected=pushed, seen=listed)
 
 
 @shows("S-SND-1")
@@ -78,7 +82,11 @@ async def test_a_reply(chat: Chat) -> None:
     answer = await chat.posts(conversation, by_post, replyToMessageId=entered.id)
     chat.trace.require(answer.status == 201, expected="status 201", seen=answer)
     told = [await agent.gets(events.MESSAGE, content=text) for text in (by_socket, by_post)]
-    for message in (*told, answer.body):
+    listed = [
+        *await of_text(chat, conversation, by_socket),
+        *await of_text(chat, conversation, by_post),
+    ]
+    for message in (*told, answer.body, *listed):
         require_values(chat.trace, message, "the reply", replyToMessageId=entered.id)
 
 
@@ -132,6 +140,21 @@ async def test_a_customer_is_answered_by_the_number_they_wrote_to(chat: Chat) ->
             (send.instance, send.remote_jid) == (number.instance, customer),
             expected=f"a send to {customer} by {number.instance}",
             seen=send,
+        )
+
+
+@shows("S-SND-1")
+async def test_a_post_names_its_number(chat: Chat) -> None:
+    """Whom nobody has heard of is written to by the number that the POST names (section 4)."""
+    for number in chat.numbers_here:
+        if number.whatsapp_number_id is None:
+            raise NotApplicable("INSTANCES gives the numbers no `whatsappNumberId`.")
+        customer, text = chat.conversation(), chat.name("Bom dia")
+        answer = await chat.posts(customer, text, whatsappNumberId=number.whatsapp_number_id)
+        chat.trace.require(answer.status == 201, expected="status 201", seen=answer)
+        (send,) = await chat.provider.sent(text)
+        chat.trace.require(
+            send.instance == number.instance, expected=f"a send by {number.instance}", seen=send
         )
 
 

@@ -26,7 +26,8 @@ async def test_typing_reaches_the_others(
     conversation = chat.conversation()
     typist = await chat.agent(transport, subscribed_to=conversation)
     others = [await chat.agent(transport, subscribed_to=conversation) for _ in range(2)]
-    await types(typist, conversation, is_typing)
+    told = {"conversationId": conversation, "isTyping": is_typing, "userId": "somebody-else"}
+    await typist.emit(events.TYPING, told)  # who types is whoever the token names
     for other in others:
         told = await other.gets(
             events.TYPING,

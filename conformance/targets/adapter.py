@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shlex
 import signal
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from conformance.outcomes import CouldNotRun, TargetGone
+from conformance.targets.logs import telling
 from conformance.targets.variables import inherited
 
 __all__ = ["ANSWER_S", "Adapter", "AdapterEnded", "AdapterProblem", "OtherShape", "Refusal"]
@@ -36,8 +36,6 @@ _LONGEST_LINE: Final = 16 * 1024 * 1024
 
 _MOST_LOGS: Final = 256 * 1024 * 1024
 """Bytes of stderr in one process' life; who writes more cannot be tried beside anything else."""
-
-_ERROR: Final = re.compile(rb"[\w.$]*(?:Error|Exception|Rejection)\b[^:]*:")
 
 _CHUNK: Final = 64 * 1024
 _QUOTED: Final = 120
@@ -258,7 +256,7 @@ class Adapter:
 
     def _last_words(self) -> str:
         lines = [line for line in bytes(self._logs).splitlines() if line.strip()]
-        return f"; its last log line: {_quoted(_telling(lines))}" if lines else ""
+        return f"; its last log line: {_quoted(telling(lines))}" if lines else ""
 
     def _fail(self, what: str, kind: type[AdapterProblem] = AdapterProblem) -> AdapterProblem:
         """Note what is wrong, the first thing alone; whoever waits for an answer is told."""
@@ -272,13 +270,6 @@ class Adapter:
     def _kill(self) -> None:
         with suppress(ProcessLookupError, PermissionError):  # all of its group are gone
             os.killpg(self._process.pid, signal.SIGKILL)
-
-
-def _telling(lines: Sequence[bytes]) -> bytes:
-    """The last line; where an error ended Node, which prints more behind it, the error's."""
-    if lines[-1].startswith(b"Node.js v"):
-        return next(filter(_ERROR.match, reversed(lines)), lines[-1])
-    return lines[-1]
 
 
 def _signal(number: int) -> str:

@@ -23,6 +23,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from chatengine.events import SOCKET_PATH
 from conformance.outcomes import CouldNotRun, TargetGone
+from conformance.targets.logs import telling
 from conformance.targets.variables import inherited
 
 if TYPE_CHECKING:
@@ -268,10 +269,10 @@ class ServerCommand(ServerUnderTest):
                 self._words.append(line)
 
     def _last_words(self) -> str:
-        """Its last line on stderr, if it left one, made harmless."""
+        """The line on stderr that tells most, if it left one, made harmless."""
         if not self._words:
             return ""
-        words = self._words[-1].decode(errors="replace").strip()
+        words = telling(list(self._words)).decode(errors="replace").strip()
         return f"; its last words: {words[:_QUOTED]!r}"
 
     def _signal(self, number: signal.Signals) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from conformance.settings import ServerTarget
 
-__all__ = ["INSTANCES", "ORIGIN", "SHORT_PING_MS", "Servers", "numbers_of"]
+__all__ = ["INSTANCES", "ORIGINS", "SHORT_PING_MS", "Servers", "numbers_of"]
 
 INSTANCES: Final = {
     "sales-1": Instance("w-1", "n-1"),
@@ -35,7 +35,7 @@ INSTANCES: Final = {
 }
 """Two numbers of one workspace, and another workspace."""
 
-ORIGIN: Final = "https://crm.example"
+ORIGINS: Final = ("https://crm.example", "https://staging.crm.example")
 """Where a browser may come from."""
 
 _ISSUER, _AUDIENCE = "https://login.crm.example", "chatengine"
@@ -50,7 +50,7 @@ def usual_settings(provider: ProviderSettings) -> ChatEngineSettings:
         secret=Secret(secrets.token_urlsafe(32)),
         instances=INSTANCES,
         provider=provider,
-        cors_allowed_origins=(ORIGIN,),
+        cors_allowed_origins=ORIGINS,
     )
 
 
