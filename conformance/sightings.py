@@ -25,25 +25,20 @@ class Refusals:
 
 
 class Frames:
-    """WebSocket frames that came to the proxy; those of a polling transport are none.
+    """WebSocket frames that passed the proxy; those of a polling transport are none."""
 
-    Each is held there for `hold_ms`, and what comes behind it on its connection.
-    """
-
-    def __init__(
-        self, proxy: RunningProxy, regex: str, direction: Direction, hold_ms: int = 0
-    ) -> None:
+    def __init__(self, proxy: RunningProxy, regex: str, direction: Direction) -> None:
         self._proxy = proxy
         self._regex = regex
         self._before = 0
         # A hold of no length lets everything pass, and is written into the log.
         on = OnFrame(times=None, direction=direction, regex=regex)
-        proxy.apply(Schedule((Rule(Hold(hold_ms), on),)))
+        proxy.apply(Schedule((Rule(Hold(0), on),)))
         self._before = self.count
 
     @property
     def count(self) -> int:
-        """How many have come since it was made."""
+        """How many have passed since it was made."""
         return len([each for each in self._proxy.log if self._is_mine(each)]) - self._before
 
     def _is_mine(self, entry: Entry) -> bool:

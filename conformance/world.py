@@ -325,13 +325,13 @@ class World:
         named = all(any(each in filter_ for filter_ in filters) for each in conversations)
         return bool(channels) and named and all(each.is_subscribed for each in channels)
 
-    def frames(self, regex: str, direction: Direction = "to_target", *, hold_ms: int = 0) -> Frames:
+    def frames(self, regex: str, direction: Direction = "to_target") -> Frames:
         """Count the WebSocket frames of ChatEngine's socket that match, until `bring_back`.
 
-        Each is late by `hold_ms`. Only those of connections that begin from now on: of an open one
-        the proxy's log does not say what a frame matched.
+        Those of connections that begin from now on: of an open one the proxy's log does not say
+        what a frame matched.
         """
-        return Frames(self.network, regex, direction, hold_ms)
+        return Frames(self.network, regex, direction)
 
 
 @asynccontextmanager

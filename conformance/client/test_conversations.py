@@ -196,11 +196,16 @@ async def test_other_workspaces_and_numbers_are_left_out(
     await push(world, "of no number", "hi", at=2, whatsappNumberId=None)
     await push(world, "of another number", "hi", at=3, whatsappNumberId="n-2")
     await push(world, "of another workspace", "hi", at=4, workspaceId="w-2")
+    await push(world, "first of the number", "hi", at=1)
+    for theirs in ({"whatsappNumberId": "n-2"}, {"workspaceId": "w-2"}):
+        await push(world, "first of the number", "not for here", at=5, **theirs)
     await heard(world, client)
     all_of_them = [
         f"of {one}" for one in ("the number", "no number", "another number", "another workspace")
     ]
     client.verify("left out", order(*all_of_them), ["of no number", "of the number"])
+    if "not for here" in previews("first of the number")(await client.look()):
+        raise client.broken("nothing of another number or workspace", order("first of the number"))
 
 
 @shows("C-CNV-5")

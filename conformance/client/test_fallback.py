@@ -26,13 +26,16 @@ from conformance.sightings import websockets
 from conformance.targets.client import PATIENCE_S, SLACK_S, ClientUnderTest
 from conformance.targets.protocol import Snapshot
 from conformance.world import ANNA, BRUNO, World, WorldSettings
-from fakes.supabase.faults import HandshakeRefused
+from fakes.supabase.faults import HandshakeRefused, SystemDelayed
 
 SERVES_S: Final = 2.0 + SLACK_S
 """C-FBK-2."""
 
 RELEASED_S: Final = 5.0 + SLACK_S
 """C-FBK-3."""
+
+JOINING: Final = 6
+"""The flap in which a channel is being joined."""
 
 POLLED_S: Final = 2 * PATIENCE_S
 """C-FBK-7: polls may lie 10 s apart (section 9); they begin once Supabase has had its time."""
@@ -171,14 +174,18 @@ async def test_flapping_leaks_nothing(world: World, client: ClientUnderTest) -> 
     """After many losses of both there is one socket, no channel, and after stop nothing."""
     await connected(world, client, ANNA, BRUNO)
     for number in range(8):
-        is_last = number == 7  # whose channels nobody takes from it
         if number % 4 == 3:  # long enough for Supabase to be asked
             world.take_down()
             await given_time(lambda: world.hears_of(ANNA, BRUNO))
             world.bring_back()
+        elif number == JOINING:  # and the socket back before the channels are there
+            world.supabase.faults.add(SystemDelayed(ms=1000, count=2))
+            world.take_down()
+            await given_time(lambda: bool(world.channels))
+            world.bring_back()
         else:
             await world.lose("rst")
-        if not is_last:
+        if number < JOINING:  # nobody takes from it what it has joined after that
             world.supabase_network.reset_all()
         await is_back(world, client, ANNA, BRUNO)
     await fence(world, client)

@@ -95,6 +95,7 @@ async def test_one_message_per_id(feed: Feed, client: ClientUnderTest) -> None:
         await feed.tell(told)
         await feed.tell_again(told)
         await feed.tell_again(told)
+    await feed.tell_behind(plain, "read")  # which is news of it, and no other message
     await feed.fence()
     client.verify(
         "each once",

@@ -77,16 +77,17 @@ async def test_the_greatest_of_several_that_come_early(
     client.needs("websocket")
     await connected(world, client, ANNA)
     feed = SocketFeed(world, client)
-    one, several = own(1, status="sent"), own(2, status="sent")
+    one, *several = (own(number, status="sent") for number in (1, 2, 3))
     await feed.tell_status(one, "read")
-    for status in ("read", "sent", "delivered"):
-        await feed.tell_status(several, status)
-    for told in (one, several):
+    for told, order in zip(several, (("read", "sent", "delivered"), ("sent", "read")), strict=True):
+        for status in order:
+            await feed.tell_status(told, status)
+    for told in (one, *several):
         await feed.tell(told)
     await feed.fence()
     with beginning("a status that is kept for its message (C-STA-2)"):
         client.verify("kept", statuses(one), {one.text: "read"})
-    client.verify("the greatest", statuses(several), {several.text: "read"})
+    client.verify("the greatest", statuses(*several), {told.text: "read" for told in several})
 
 
 @shows("C-STA-2")

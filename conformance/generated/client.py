@@ -46,6 +46,10 @@ _RESTART_S: Final = 0.1
 _CONNECTED_S: Final = 10.0
 """For the first connection; the contract promises 5 s for one that comes back (C-CONN-3)."""
 
+_WATCHED_S: Final = 1.0
+"""From opening a conversation to being told of it. Nothing is judged by it; where nobody serves, it
+is waited for in vain."""
+
 _STORED_S: Final = 5.0
 _MOST_MESSAGES: Final = 10_000
 
@@ -145,6 +149,7 @@ class ClientTarget:
             case steps.Open(conversation=conversation):
                 self._opened[conversation] += 1
                 await self._client.open(_jid(conversation))
+                await self._is_watched(_jid(conversation))
             case steps.Close(conversation=conversation):
                 if self._opened[conversation]:
                     self._opened[conversation] -= 1
@@ -292,6 +297,18 @@ class ClientTarget:
         subscribed = set(await self._world.subscriptions())
         snapshot = await self._adapter.ask("snapshot", Snapshot)
         return snapshot.connection.is_connected and subscribed >= set(map(_jid, +self._opened))
+
+    async def _is_watched(self, conversation_id: str) -> None:
+        """Give whoever serves its time to be asked for it: a client need not load what was there
+        before it looked, and what is written on the way to the subscription may be just that.
+        """
+
+        async def look() -> bool:
+            subscribed = conversation_id in await self._world.subscriptions()
+            return subscribed or self._world.hears_of(conversation_id)
+
+        with suppress(TimeoutError):
+            await until(look, Deadline(_WATCHED_S))
 
     def _channels(self) -> list[str]:
         """The conversations that channels at Supabase tell of, each as often as channels do."""

@@ -126,13 +126,12 @@ def _never_again(seams: Seams, history: type[ChatEngineHistory] | type[SupabaseH
 
 
 @mutant("C-FBK-4")
-def fetches_beside_its_subscription(seams: Seams) -> None:
-    """Fetches what it missed as soon as the socket is back, and subscribes meanwhile."""
+def fetches_before_it_subscribes(seams: Seams) -> None:
+    """Fetches what it missed when the socket is back, and subscribes once it has that."""
 
     @seams.function(ChatEngineLink, "_follow")
-    def beside(self: ChatEngineLink, key: str) -> None:
-        self._shared.background.start(("subscribing", key), self._subscribe(key))
-        self.filling.begin(key, lambda: self.history.close(key))
+    def first(self: ChatEngineLink, key: str) -> None:
+        self.filling.begin(key, lambda: self._subscribe(key), lambda: self.history.close(key))
 
 
 @mutant("C-FBK-4")

@@ -261,3 +261,13 @@ def _as_text(told: object, read: Callable[[object], T]) -> T:
         if isinstance(told, dict) and isinstance(told.get("type"), str):
             return read(told | {"type": "text"})
         raise
+
+
+@mutant("C-MSG-1", "C-MSG-6")
+def drops_what_has_no_text(seams: Seams) -> None:
+    """Takes a file without a word for no message."""
+    add = CrmState._add
+
+    @seams.function(CrmState, "_add")
+    def worded_alone(self: CrmState, message: Message, number_id: str | None = None) -> bool:
+        return bool(message.body) and add(self, message, number_id)

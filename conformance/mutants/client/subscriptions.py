@@ -6,6 +6,7 @@ from chatengine.client.books import LIST
 from chatengine.client.chatengine_link import ChatEngineLink
 from chatengine.client.core.attention import Attention
 from chatengine.client.core.fallback import Event
+from chatengine.client.supabase_link import SupabaseLink
 from conformance.mutants.mutant import Seams, mutant
 
 
@@ -149,3 +150,12 @@ def subscribes_for_every_view(seams: Seams) -> None:
     def every_time(self: Attention, conversation_id: str) -> bool:
         open(self, conversation_id)
         return True
+
+
+@mutant("C-SUB-4")
+def keeps_the_channel_of_what_is_closed(seams: Seams) -> None:
+    """Keeps a conversation's channel at Supabase once nobody looks at it any more."""
+
+    @seams.function(SupabaseLink, "closed")
+    def kept(self: SupabaseLink, conversation_id: str) -> None:
+        """Nothing is released."""

@@ -266,3 +266,54 @@ def breaks_down_over_a_bad_post(seams: Seams) -> None:
             return dict(await read_json(request))["conversationId"] and await read_json(request)
         except Exception as error:
             raise RuntimeError("cannot read properties of undefined") from error
+
+
+@mutant("S-HTTP-1")
+def lists_no_files(seams: Seams) -> None:
+    """Serves messages without their attachments."""
+    _answering(
+        seams,
+        lambda ask, since, limit: [replace(each, attachments=None) for each in ask(since, limit)],
+    )
+
+
+@mutant("S-REC-2")
+def rounds_the_moment_up(seams: Seams) -> None:
+    """Serves from the second on that begins after `since`."""
+    _answering(
+        seams,
+        lambda ask, since, limit: ask(None if since is None else -(-since // 1000) * 1000, limit),
+    )
+
+
+@mutant("S-HTTP-2")
+def stumbles_over_odd_queries(seams: Seams) -> None:
+    """Answers a limit that is no number with 500."""
+
+    @seams.function(api, "_limit")
+    def trusting(text: str | None) -> int:
+        return min(int(text or 100), 500)
+
+
+@mutant("S-HTTP-2")
+def stumbles_over_wrong_types(seams: Seams) -> None:
+    """Answers a POST whose texts are none with 500."""
+    post_message = Api._post_message
+
+    @seams.function(Api, "_post_message")
+    async def trusting(self: Api, request: web.Request) -> web.Response:
+        body = await read_json(request)
+        if isinstance(body, dict):
+            body.get("conversationId", "") + body.get("content", "")
+        return await post_message(self, request)
+
+
+@mutant("S-HTTP-2")
+def stumbles_over_what_is_no_form(seams: Seams) -> None:
+    """Answers an upload that is no form with 500."""
+
+    @seams.function(api, "read_upload")
+    async def trusting(request: web.Request, limit: int) -> Any:
+        if not request.content_type.startswith("multipart/"):
+            raise RuntimeError("no form")
+        return await read_upload(request, limit)

@@ -196,3 +196,15 @@ def dies_of_a_broken_packet(seams: Seams) -> None:
         if data and str(data)[:1] not in "0123456":
             os._exit(1)
         handle(self, eio_sid, data)
+
+
+@mutant("S-ERR-1")
+def ends_over_a_long_id(seams: Seams) -> None:
+    """Ends when a client names a conversation by an id of thousands of characters."""
+    conversation_id = commands._conversation_id
+
+    @seams.function(commands, "_conversation_id")
+    def fatal(value: object) -> str:
+        if isinstance(value, str) and len(value) > 5_000:
+            os._exit(1)
+        return conversation_id(value)

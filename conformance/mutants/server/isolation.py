@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chatengine.payloads import Conversation, Message
+from chatengine.status import Status
 from chatengine.tokens import Claims
 from conformance.mutants.mutant import Seams, mutant
 from fakes.chatengine import commands, publisher
@@ -151,3 +153,22 @@ def sends_to_whoever_shares_the_customer(seams: Seams) -> None:
     ) -> None:
         for each in {workspace_id} if event == "message" else workspaces:
             to_conversation(self, each, conversation_id, event, payload, skip_sid)
+
+
+@mutant("S-ISO-1")
+def keeps_early_statuses_for_everybody(seams: Seams) -> None:
+    """Keeps a status that came early for the message of that id, of whichever workspace."""
+    add, raise_status = MemoryStore.add, MemoryStore.raise_status
+    early: dict[str, Status] = {}
+
+    @seams.function(MemoryStore, "raise_status")
+    def noted(self: MemoryStore, workspace_id: str, provider_id: str, status: Status) -> None:
+        early[provider_id] = max(status, early.get(provider_id, status))
+        raise_status(self, workspace_id, provider_id, status)
+
+    @seams.function(MemoryStore, "add")
+    def applied(
+        self: MemoryStore, workspace_id: str, conversation_id: str, draft: Draft
+    ) -> Message:
+        status = max(draft.status, early.pop(draft.provider_id or "", draft.status))
+        return add(self, workspace_id, conversation_id, replace(draft, status=status))

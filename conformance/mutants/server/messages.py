@@ -19,7 +19,7 @@ from fakes.chatengine.answers import Refusal
 from fakes.chatengine.inbox import Inbox
 from fakes.chatengine.memory_store import MemoryStore, _Conversation
 from fakes.chatengine.publisher import Publisher, conversation_room
-from fakes.chatengine.store import Draft, MessageAdded
+from fakes.chatengine.store import Change, Draft, MessageAdded
 
 
 def _entering(seams: Seams, change: Any) -> None:
@@ -283,3 +283,53 @@ def loses_files(seams: Seams) -> None:
 def loses_captions(seams: Seams) -> None:
     """Enters a media message without its caption."""
     _entering(seams, lambda inbound, draft: replace(draft, content="") if inbound.media else draft)
+
+
+@mutant("S-MSG-1")
+def unwraps_once(seams: Seams) -> None:
+    """Takes off one wrapper, and passes over what is wrapped twice."""
+    seams.constant(webhooks, "_DEEPEST_WRAPPING", 1)
+
+
+@mutant("S-MSG-5")
+def unwraps_texts_alone(seams: Seams) -> None:
+    """Passes over a photograph that is shown once."""
+    unwrapped = webhooks._unwrapped
+
+    @seams.function(webhooks, "_unwrapped")
+    def texts_alone(message: dict[str, Any]) -> dict[str, Any]:
+        found = unwrapped(message)
+        return {} if found is not message and "imageMessage" in found else found
+
+
+@mutant("S-MSG-2")
+def tells_the_workspace_of_customers_alone(seams: Seams) -> None:
+    """Sends no `conversation` for what was written in a group, or on the phone itself."""
+    publish = Publisher.publish
+
+    @seams.function(Publisher, "publish")
+    def customers_alone(self: Publisher, change: Change) -> None:
+        match change:
+            case MessageAdded(message) if message.sender_id != message.conversation_id:
+                self._to_subscribers(change, events.MESSAGE, message)
+            case _:
+                publish(self, change)
+
+
+@mutant("S-MSG-4")
+def remembers_twenty_messages(seams: Seams) -> None:
+    """Knows a repeated webhook by the last twenty ids alone; others it pushes again."""
+    add, entered = MemoryStore.add, list[str]()
+
+    @seams.function(MemoryStore, "add")
+    def forgetful(
+        self: MemoryStore, workspace_id: str, conversation_id: str, draft: Draft
+    ) -> Message:
+        known = self.message(workspace_id, draft.id)
+        conversation = self.conversation(workspace_id, conversation_id)
+        message = add(self, workspace_id, conversation_id, draft)
+        if known is None:
+            entered.append(draft.id)
+        elif conversation is not None and draft.id not in entered[-20:]:
+            self._tell(MessageAdded(known, conversation, False))
+        return message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -282,4 +283,65 @@ def never_tries_a_failed_send_again(seams: Seams) -> None:
             await send_message(self, agent, payload)
         except CommandError:
             tried.add(client_id)
+            raise
+
+
+def _ordering(seams: Seams, change: Callable[[Order], Order]) -> None:
+    """Send what `change` makes of an order."""
+    send = Outbox.send
+
+    @seams.function(Outbox, "send")
+    async def otherwise(self: Outbox, order: Order) -> Message:
+        return await send(self, change(order))
+
+
+@mutant("S-SND-1")
+def trims_what_is_sent(seams: Seams) -> None:
+    """Takes the space around a text away."""
+    _ordering(seams, lambda order: replace(order, content=order.content.strip()))
+
+
+@mutant("S-SND-1")
+def cuts_what_is_sent(seams: Seams) -> None:
+    """Sends the first thousand characters of a text."""
+    _ordering(seams, lambda order: replace(order, content=order.content[:1000]))
+
+
+@mutant("S-SND-1")
+def sends_by_its_own_choice_of_number(seams: Seams) -> None:
+    """Sends by the workspace's first number, whichever a POST names."""
+    _ordering(seams, lambda order: replace(order, number_id=None))
+
+
+@mutant("S-SND-5")
+def takes_nameless_sends_for_one(seams: Seams) -> None:
+    """Takes sends without a client id for the same send, if they say the same."""
+    _ordering(seams, lambda order: replace(order, client_id=order.client_id or "none"))
+
+
+@mutant("S-SND-5")
+def remembers_sends_of_a_socket(seams: Seams) -> None:
+    """Knows a repeated client id on the socket it came by: after a reconnect it is sent again."""
+    send_message = Commands._send_message
+
+    @seams.function(Commands, "_send_message")
+    async def of_the_socket(self: Commands, agent: Agent, payload: object) -> None:
+        await send_message(self, replace(agent, sender=agent.sid), payload)
+
+
+@mutant("S-SND-5")
+def remembers_failed_sends(seams: Seams) -> None:
+    """Takes the repetition of a failed send for that send, and says once more that it failed."""
+    send = Outbox.send
+    failed: dict[tuple[str, str, str], SendFailedError] = {}
+
+    @seams.function(Outbox, "send")
+    async def once(self: Outbox, order: Order) -> Message:
+        key = order.sender, order.conversation_id, order.client_id or ""
+        if key in failed:
+            raise failed[key]
+        try:
+            return await send(self, order)
+        except SendFailedError as error:
+            failed[key] = error
             raise

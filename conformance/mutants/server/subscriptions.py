@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from chatengine import events
 from chatengine.packets.socketio import Packet
 from conformance.mutants.mutant import Seams, mutant
+from fakes.chatengine import commands, publisher
 from fakes.chatengine.agents import Agent, Agents
 from fakes.chatengine.commands import CommandError, Commands
 from fakes.chatengine.publisher import Publisher, conversation_room, workspace_room
@@ -334,3 +335,58 @@ def tells_no_states(seams: Seams) -> None:
     def messages_alone(self: Publisher, workspace_id: str, event: str, payload: Struct) -> None:
         if event != events.CONNECTION_UPDATE:
             to_workspace(self, workspace_id, event, payload)
+
+
+@mutant("S-SUB-2")
+def knows_conversations_by_their_digits(seams: Seams) -> None:
+    """Takes ids of the same digits for one conversation, whatever stands behind the @."""
+
+    def by_digits(workspace_id: str, conversation_id: str) -> str:
+        return conversation_room(workspace_id, conversation_id.partition("@")[0])
+
+    for module in (commands, publisher):
+        seams.function(module, "conversation_room")(by_digits)
+
+
+@mutant("S-SUB-2")
+def tells_everybody_of_files(seams: Seams) -> None:
+    """Sends what is no text to the whole workspace."""
+    to_subscribers = Publisher._to_subscribers
+
+    @seams.function(Publisher, "_to_subscribers")
+    def files_to_all(self: Publisher, change: _Change, event: str, payload: Struct) -> None:
+        if event == events.MESSAGE and change.message.type != "text":
+            self.to_workspace(change.message.workspace_id, event, payload)
+        else:
+            to_subscribers(self, change, event, payload)
+
+
+@mutant("S-SUB-3")
+def unsubscribes_the_user(seams: Seams) -> None:
+    """Ends the subscription of every socket of the user: of a second tab, too."""
+    get, unsubscribe = Agents.get, Commands._unsubscribe
+    known: dict[str, Agent] = {}
+
+    @seams.function(Agents, "get")
+    async def noted(self: Agents, sid: str) -> Agent | None:
+        agent = await get(self, sid)
+        if agent is not None:
+            known[sid] = agent
+        return agent
+
+    @seams.function(Commands, "_unsubscribe")
+    async def everywhere(self: Commands, agent: Agent, payload: object) -> None:
+        for each in list(known.values()):
+            if (each.workspace_id, each.sender) == (agent.workspace_id, agent.sender):
+                await unsubscribe(self, each, payload)
+
+
+@mutant("S-SUB-1")
+def subscribes_to_ten_at_most(seams: Seams) -> None:
+    """Acknowledges an eleventh subscription, and sends nothing of it."""
+    subscribe = Commands._subscribe
+
+    @seams.function(Commands, "_subscribe")
+    async def ten(self: Commands, agent: Agent, payload: object) -> None:
+        if len(agent.conversations) < 10:
+            await subscribe(self, agent, payload)
