@@ -40,6 +40,14 @@ WRONG_FIELDS: Final[tuple[dict[str, Any], ...]] = (
     {"content": {"a": 1}},
     {"content": ["Oi"]},
 )
+ODD_FIELDS: Final[tuple[dict[str, Any], ...]] = (
+    {"clientMessageId": 5},
+    {"replyToMessageId": {"a": 1}},
+    {"whatsappNumberId": ["n-1"]},
+    {"attachments": "x"},
+    {"attachments": [5]},
+    {"type": 7},
+)
 AT_ONCE: Final = 20
 """Webhooks under way at the same time, where their order does not matter."""
 
@@ -283,9 +291,14 @@ async def test_an_odd_query(chat: Chat, query: dict[str, str]) -> None:
 @pytest.mark.parametrize("fields", WRONG_FIELDS, ids=repr)
 async def test_a_post_of_wrong_types(chat: Chat, fields: dict[str, Any]) -> None:
     """A POST whose fields have other types is an error, and not the server's."""
-    body = {"conversationId": chat.conversation(), "type": "text", "content": "Oi"} | fields
-    answer = await chat.http.call("POST", "/api/chat/messages", token=chat.token(), json=body)
-    refused(chat, answer, range(400, 500))
+    refused(chat, await posted(chat, fields), range(400, 500))
+
+
+@shows("S-HTTP-2")
+@pytest.mark.parametrize("fields", ODD_FIELDS, ids=repr)
+async def test_a_post_of_odd_types(chat: Chat, fields: dict[str, Any]) -> None:
+    """What may be left out may be refused or ignored in another type; it is no server's fault."""
+    not_the_servers(chat, await posted(chat, fields))
 
 
 @shows("S-HTTP-2")
@@ -297,6 +310,14 @@ async def test_an_upload_that_is_none(chat: Chat) -> None:
     hows: tuple[dict[str, Any], ...] = ({"json": {"file": "x"}}, {"data": form})
     for how in hows:
         refused(chat, await chat.http.call("POST", path, token=token, **how), range(400, 500))
+
+
+async def posted(chat: Chat, fields: dict[str, Any]) -> Answer:
+    """Send a text in which these fields are otherwise; raises `NotApplicable`."""
+    if not chat.sees_sends:
+        raise NotApplicable("What this server sends would reach somebody's customers.")
+    body = {"conversationId": chat.conversation(), "type": "text", "content": "Oi"} | fields
+    return await chat.http.call("POST", "/api/chat/messages", token=chat.token(), json=body)
 
 
 async def conversations(chat: Chat) -> list[dict[str, Any]]:

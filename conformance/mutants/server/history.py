@@ -304,7 +304,7 @@ def stumbles_over_wrong_types(seams: Seams) -> None:
     async def trusting(self: Api, request: web.Request) -> web.Response:
         body = await read_json(request)
         if isinstance(body, dict):
-            body.get("conversationId", "") + body.get("content", "")
+            "".join(body.get(name, "") for name in ("conversationId", "content", "clientMessageId"))
         return await post_message(self, request)
 
 
