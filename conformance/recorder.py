@@ -69,7 +69,8 @@ class Recorder:
         """Say what is tried; forget earlier results, which must not be taken for this run's."""
         try:
             self._settings.results.parent.mkdir(parents=True, exist_ok=True)
-            for path in (self._settings.results, self._settings.page):
+            earlier = self._settings.histories.glob("*.jsonl")
+            for path in (self._settings.results, self._settings.page, *earlier):
                 path.unlink(missing_ok=True)
         except OSError as error:
             where = self._settings.results.parent

@@ -109,6 +109,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.results.parent
 
     @property
+    def histories(self) -> Path:
+        """The folder for the whole history of each check that failed."""
+        return self.evidence / "histories"
+
+    @property
     def targets(self) -> dict[str, str]:
         """Each side's target as a person would name it; never a password."""
         named = {

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Final
 
 import pytest
 
-from conformance.checks import shown_by
+from chatengine.history import VERSION, Began
+from conformance.checks import name_of, shown_by
 from conformance.client.feeds import Feed, RealtimeFeed, SocketFeed
-from conformance.journal import Journal
-from conformance.outcomes import TargetGone
+from conformance.history.files import write
+from conformance.journal import HARNESS, Journal
+from conformance.outcomes import Outcome, TargetGone
 from conformance.requirements import REQUIREMENTS
 from conformance.settings import Settings
 from conformance.targets.adapter import Adapter, AdapterProblem
 from conformance.targets.client import OWN_CLIENT, ClientUnderTest
+from conformance.telling import outcome_by_now
 from conformance.world import World, WorldSettings, running_world
 
 _MOST_PROBLEMS: Final = 3
@@ -49,9 +53,14 @@ def health() -> Health:
 
 
 @pytest.fixture
-def journal() -> Journal:
-    """The history of the check."""
-    return Journal()
+def journal(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Journal]:
+    """The history of the check; that of one that failed is kept whole, for the checkers."""
+    journal, check = Journal(), name_of(request.node)
+    journal.add(Began, HARNESS, version=VERSION, about=check)
+    yield journal
+    if outcome_by_now(request.node) is Outcome.FAIL:
+        name = "-".join(re.findall(r"\w+", check.partition("::")[2]))
+        write(settings.histories / f"{name}.jsonl", journal.records)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from chatengine.history import Record
+from conformance.history.files import read
 from tests.conformance.targets.adapters import program
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +39,27 @@ async def test_the_reference_client_is_kept(tmp_path: Path) -> None:
     code, results = await ran(tmp_path, command, "C-SUB-1", "C-MSG-1")
     assert code == 0, results
     outcomes = [one["outcome"] for one in results["requirements"]["C-MSG-1"]["checks"]]
-    assert outcomes == ["pass", "pass"]
+    assert len(outcomes) > 1
+    assert set(outcomes) == {"pass"}
+
+
+async def test_the_history_of_a_failure_is_kept(tmp_path: Path) -> None:
+    """All that was done and shown, for the checkers; nothing of what passed, or of before."""
+    (tmp_path / "histories").mkdir()
+    (tmp_path / "histories" / "earlier.jsonl").touch()
+    command = (sys.executable, "-m", "conformance.mutants.client", "drops-what-has-no-text")
+    code, _ = await ran(tmp_path, command, "C-MSG-6")
+    assert code == 1
+    kept = sorted(path.name for path in (tmp_path / "histories").iterdir())
+    ways = ("supabase", "websocket")
+    assert kept == [f"test_media_without_a_text-{way}.jsonl" for way in ways]
+    history = read(tmp_path / "histories" / kept[0])
+    assert {"began", "actor", "opened", "entered", "shown"} <= {tag(record) for record in history}
+
+
+def tag(record: Record) -> str:
+    """What kind of record it is, as it is written."""
+    return str(record.__struct_config__.tag)
 
 
 async def test_a_client_that_does_nothing_is_told_apart(tmp_path: Path) -> None:
