@@ -11,8 +11,8 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from chatengine import events
-from chatengine.history import Entered, StatusEntered
-from conformance.client.stages import connected, fence, on_supabase
+from chatengine.history import StatusEntered
+from conformance.client.stages import connected, fence, has_entered, on_supabase
 from conformance.client.told import Told, dated, message_id, payload, row, row_id
 from conformance.journal import HARNESS
 from conformance.targets.client import ClientUnderTest
@@ -64,7 +64,7 @@ class SocketFeed:
         """Push it to the conversation's subscribers."""
         told = dated(told)
         await self.world.push(events.MESSAGE, payload(told), told.conversation_id)
-        _entered(self.world, told, self.id_of(told))
+        has_entered(self.world, told, self.id_of(told))
 
     async def tell_again(self, told: Told) -> None:
         """Push it once more."""
@@ -104,7 +104,7 @@ class RealtimeFeed:
         """Insert its row."""
         told = dated(told)
         self.world.supabase.database.insert("messages", [row(told)])
-        _entered(self.world, told, self.id_of(told))
+        has_entered(self.world, told, self.id_of(told))
 
     async def tell_again(self, told: Told) -> None:
         """Update its row with what it has."""
@@ -128,15 +128,3 @@ class RealtimeFeed:
     def id_of(self, told: Told) -> str:
         """The row's."""
         return row_id(told.number)
-
-
-def _entered(world: World, told: Told, message_id: str) -> None:
-    world.journal.add(
-        Entered,
-        HARNESS,
-        message=message_id,
-        conversation=told.conversation_id,
-        workspace=told.workspace_id,
-        created_ms=told.created_ms,
-        body=told.text,
-    )

@@ -12,7 +12,8 @@ from contextlib import suppress
 from typing import Any, Final, Literal
 
 from chatengine import events
-from conformance.client.told import Told, payload, row
+from chatengine.history import Entered
+from conformance.client.told import Told, dated, message_id, payload, row, row_id
 from conformance.deadlines import Deadline, until
 from conformance.journal import HARNESS
 from conformance.outcomes import NotApplicable, beginning
@@ -31,6 +32,7 @@ __all__ = [
     "fence",
     "found",
     "given_time",
+    "has_entered",
     "is_back",
     "message",
     "notices_the_loss",
@@ -138,15 +140,30 @@ async def send_fence(world: World, conversation_id: str = ANNA, *, by: Source = 
     """
     number = next(_numbers)
     text = f"the fence, number {number}"
-    told = Told(text=text, number=_FENCES + number, conversation_id=conversation_id)
+    told = dated(Told(text=text, number=_FENCES + number, conversation_id=conversation_id))
     if by == "websocket":
         await world.push(events.MESSAGE, payload(told), conversation_id)
+        has_entered(world, told, message_id(told.number))
     else:
+        has_entered(world, told, row_id(told.number))
         database = world.supabase.database
         database.insert("messages", [row(told)])
         database.delete("messages", lambda each: each["body"] == text)
         world.journal.note(HARNESS, f"tells by Realtime alone: {text}")
     return text
+
+
+def has_entered(world: World, told: Told, name: str) -> None:
+    """Note in the history that a client is told of a message under that id."""
+    world.journal.add(
+        Entered,
+        HARNESS,
+        message=name,
+        conversation=told.conversation_id,
+        workspace=told.workspace_id,
+        created_ms=told.created_ms,
+        body=told.text,
+    )
 
 
 def served_by(source: str) -> Any:
