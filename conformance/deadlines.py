@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
@@ -18,16 +19,17 @@ T = TypeVar("T")
 
 
 class Deadline:
-    """A moment `within_s` seconds from its making."""
+    """A moment `within_s` seconds from its making; no single wait may take more than `each_s`."""
 
-    def __init__(self, within_s: float) -> None:
-        self.within_s = within_s
+    def __init__(self, within_s: float, each_s: float = math.inf) -> None:
+        self.within_s = min(within_s, each_s)
+        self._each_s = each_s
         self._due = time.monotonic() + within_s
 
     @property
     def left_s(self) -> float:
-        """Seconds that are left, never below 0."""
-        return max(0.0, self._due - time.monotonic())
+        """Seconds that are left for a wait that begins now, never below 0."""
+        return max(0.0, min(self._due - time.monotonic(), self._each_s))
 
     @property
     def is_over(self) -> bool:

@@ -33,6 +33,10 @@ _LONGEST: Final = 4_000
 """Characters kept of a text from the wire: more tells a reader nothing more."""
 
 
+_QUOTED: Final = 200
+"""Of what was seen where a check could not begin: enough to see why."""
+
+
 class Outcome(StrEnum):
     """What a check or a requirement came to."""
 
@@ -100,7 +104,9 @@ def beginning(what: str) -> Iterator[None]:
     try:
         yield
     except (Nonconforming, TimeoutError) as broken:
-        lacks = f": {broken.expected}" if isinstance(broken, Nonconforming) else ""
+        lacks = ""
+        if isinstance(broken, Nonconforming):
+            lacks = f": {broken.expected}; seen {broken.seen[:_QUOTED]}"
         raise CouldNotRun(f"The check needs {what}, and did not get it{lacks}.") from None
 
 

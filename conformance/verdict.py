@@ -24,7 +24,9 @@ _RANK: Final = (
 
 
 class ExitCode(IntEnum):
-    """How a run ends; what more than one is true of ends with the first."""
+    """How a run ends; what more than one is true of ends with the first, but for what was cut
+    short.
+    """
 
     CONFORMS = 0
     NONCONFORMING = 1

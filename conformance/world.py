@@ -316,14 +316,17 @@ class World:
         subscription is there never comes (supabase.md).
         """
         channels = list(self.supabase.hub.channels())
-        filters = [
-            str(binding.get("filter"))
-            for each in channels
+        named = all(map(self.watches, conversations))
+        return bool(channels) and named and all(each.is_subscribed for each in channels)
+
+    def watches(self, conversation: str) -> bool:
+        """Whether a channel at Supabase is for a conversation's messages."""
+        return any(
+            conversation in str(binding.get("filter"))
+            for each in self.supabase.hub.channels()
             for binding in each.config.postgres_changes
             if binding.get("table") == "messages"
-        ]
-        named = all(any(each in filter_ for filter_ in filters) for each in conversations)
-        return bool(channels) and named and all(each.is_subscribed for each in channels)
+        )
 
     def frames(self, regex: str, direction: Direction = "to_target") -> Frames:
         """Count the WebSocket frames of ChatEngine's socket that match, until `bring_back`.

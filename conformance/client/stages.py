@@ -20,7 +20,7 @@ from conformance.outcomes import NotApplicable, beginning
 from conformance.sightings import websockets
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
 from conformance.targets.protocol import ShownMessage, Snapshot
-from conformance.world import ANNA, World
+from conformance.world import ANNA, Loss, World
 
 __all__ = [
     "Source",
@@ -34,6 +34,7 @@ __all__ = [
     "given_time",
     "has_entered",
     "is_back",
+    "loses_its_socket",
     "message",
     "notices_the_loss",
     "on_a_websocket",
@@ -95,6 +96,12 @@ def on_a_websocket(world: World) -> None:
     """
     if not websockets(world.network):
         raise NotApplicable("The client polls: it loses nothing with a connection.")
+
+
+async def loses_its_socket(world: World, how: Loss) -> None:
+    """Lose the socket; one that polls outlives a connection's end, so its session is closed."""
+    polls = not websockets(world.network) and how in ("fin", "rst")
+    await world.lose("server close" if polls else how)
 
 
 async def notices_the_loss(client: ClientUnderTest) -> None:

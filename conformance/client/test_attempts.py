@@ -12,10 +12,10 @@ from typing import Final
 import pytest
 
 from conformance.checks import shows
-from conformance.client.stages import all_show, connected, given_time, served_by
+from conformance.client.stages import all_show, connected, served_by
 from conformance.deadlines import Deadline, until
 from conformance.outcomes import Nonconforming, beginning
-from conformance.sightings import Refusals, websockets
+from conformance.sightings import Refusals
 from conformance.targets.client import PATIENCE_S, SLACK_S, ClientUnderTest
 from conformance.world import ANNA, World
 
@@ -144,7 +144,7 @@ async def _pauses_of_a_loss(world: World, number: int) -> list[float]:
     """
     refusals = await world.refuse_sockets(status=503)
     moments = [time.monotonic()]
-    await world.lose("rst" if websockets(world.network) else "server close")
+    await world.lose("server close")  # which ends a session that polls, or is being upgraded, too
     while len(moments) <= number:
         now_s = await _next(refusals, len(moments) - 1)
         if now_s - moments[-1] > _BURST_S:
@@ -164,10 +164,9 @@ async def _next(refusals: Refusals, seen_before: int) -> float:
 
 
 async def _let_in(world: World, client: ClientUnderTest) -> None:
-    """Have it connected again, by WebSocket: a session that polls outlives a reset."""
+    """Have it connected again."""
     await world.admit_sockets()
     await client.until("connected again", served_by("websocket"), within_s=RETURN_S)
-    await given_time(lambda: websockets(world.network) > 0)
 
 
 async def _moments(refusals: Refusals, *, within_s: float) -> tuple[list[float], float]:

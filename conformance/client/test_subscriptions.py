@@ -8,10 +8,16 @@ from typing import Final
 import pytest
 
 from conformance.checks import shows
-from conformance.client.stages import connected, notices_the_loss, on_supabase, served_by
+from conformance.client.stages import (
+    connected,
+    loses_its_socket,
+    notices_the_loss,
+    on_supabase,
+    served_by,
+)
 from conformance.deadlines import Deadline, until
 from conformance.outcomes import Nonconforming, beginning
-from conformance.sightings import Frames, websockets
+from conformance.sightings import Frames
 from conformance.targets.client import PATIENCE_S, ClientUnderTest
 from conformance.world import ANNA, BRUNO, CLARA, LOSSES, Loss, World, WorldSettings
 
@@ -132,9 +138,11 @@ async def test_closed_while_supabase_serves(world: World, client: ClientUnderTes
     await on_supabase(world, client, ANNA, BRUNO)
     await client.close(BRUNO)
     try:
-        await until(lambda: not world.hears_of(BRUNO), Deadline(PATIENCE_S))
+        await until(lambda: not world.watches(BRUNO), Deadline(PATIENCE_S))
     except TimeoutError:
         raise broken(world, f"no channel for {BRUNO}", world.channels) from None
+    if not world.watches(ANNA):
+        raise broken(world, f"a channel for {ANNA}", world.channels)
 
 
 @shows("C-SUB-5")
@@ -186,8 +194,7 @@ async def is_connected(client: ClientUnderTest) -> None:
 async def lost_and_back(world: World, client: ClientUnderTest, loss: Loss) -> None:
     """Lose the socket, and wait for another one."""
     sids = {agent["sid"] for agent in await world.agents()}
-    polls = not websockets(world.network)  # and outlives what ends a connection
-    await world.lose("server close" if polls and loss in ("fin", "rst") else loss)
+    await loses_its_socket(world, loss)
 
     async def is_new() -> bool:
         return any(agent["sid"] not in sids for agent in await world.agents())

@@ -34,16 +34,18 @@ class Provider:
         return msgspec.convert(answer["records"], list[Send])
 
     async def sent(self, text: str, count: int = 1) -> list[Send]:
-        """Wait until a text was sent so often; returns its sends. Raises `Nonconforming`."""
+        """Wait until a text was sent so often, and not more; raises `Nonconforming`."""
 
         async def look() -> list[Send]:
             found = await self.sends(text)
             return found if len(found) >= count else []
 
         try:
-            return await until(look, self._deadline)
+            found = await until(look, self._deadline)
         except TimeoutError:
             seen = f"{len(await self.sends(text))} of it within {self._deadline.within_s:g} s"
             raise self._trace.broken(
                 expected=f"{count} sends of {text!r} at the provider", seen=seen
             ) from None
+        self._trace.require(len(found) == count, expected=f"{count} sends of {text!r}", seen=found)
+        return found

@@ -53,7 +53,7 @@ class Chat:
 
     def __init__(
         self,
-        within_s: float,
+        deadline: Deadline,
         begin_s: float,
         servers: Servers,
         server: ServerUnderTest,
@@ -66,7 +66,7 @@ class Chat:
         self.settings = server.settings
         self.rng = rng
         self.trace = Trace()
-        self.deadline = Deadline(within_s)
+        self.deadline = deadline
         self._begin_s = begin_s
         self.here = numbers_of(server.settings)[0]
         self.http = Http(server.url, session, self.trace, self.deadline)
@@ -249,18 +249,20 @@ class Chat:
         messages: list[dict[str, Any]] = found
         return messages
 
-    async def history_when(self, conversation: str, fits: Fits) -> list[dict[str, Any]]:
+    async def history_when(
+        self, conversation: str, fits: Fits, **query: Any
+    ) -> list[dict[str, Any]]:
         """The messages of a conversation as soon as they fit, or as they are in the end.
 
         A server may answer a webhook before it has handled it: a first look may be too early.
         """
 
         async def look() -> bool:
-            return fits(await self.history(conversation))
+            return fits(await self.history(conversation, **query))
 
         with suppress(TimeoutError):
             await until(look, self.patience, pause_s=0.05)
-        return await self.history(conversation)
+        return await self.history(conversation, **query)
 
     async def sends(
         self,
@@ -271,7 +273,9 @@ class Chat:
         client_id: str | None = None,
         **fields: Any,
     ) -> str:
-        """Let an agent send a text; returns its client id of it. `fields` are further ones.
+        """Let an agent send a text; returns its client id of it.
+
+        `fields` are further ones, or stand for others; what is None is left out.
 
         Raises `CouldNotRun` where the provider is another's: nobody wants these messages.
         """
@@ -285,7 +289,8 @@ class Chat:
             "timestamp": moment(),
             **fields,
         }
-        await agent.emit(events.SEND_MESSAGE, command)
+        given = {name: value for name, value in command.items() if value is not None}
+        await agent.emit(events.SEND_MESSAGE, given)
         return client_id
 
     async def posts(self, conversation: str, text: str, **fields: Any) -> Answer:
@@ -355,16 +360,16 @@ async def open_chat(
     session: ClientSession,
     control: ControlClient | None,
     rng: random.Random,
+    deadline: Deadline,
     *,
-    within_s: float,
     begin_s: float = CHECK_S,
 ) -> AsyncIterator[Chat]:
-    """Yield what a check has at hand, for so long; what it begins with has to come in `begin_s`.
+    """Yield what a check has at hand, until then; what it begins with has to come in `begin_s`.
 
     Behind it the server has to go on, whatever it was told.
     """
     async with AsyncExitStack() as stack:
-        chat = Chat(within_s, begin_s, servers, server, session, control, rng, stack)
+        chat = Chat(deadline, begin_s, servers, server, session, control, rng, stack)
         yield chat
     problem = await server.problem(session)
     chat.trace.require(

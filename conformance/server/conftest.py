@@ -15,9 +15,10 @@ import pytest
 import pytest_asyncio
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
+from conformance.deadlines import Deadline
 from conformance.probes.wire import TransportName
 from conformance.server.chat import Chat, open_chat
-from conformance.server.patience import Patience
+from conformance.server.patience import CHECK_S, Patience
 from conformance.settings import Settings
 from conformance.targets.evolution import RunningProvider, running_provider
 from conformance.targets.server import ServerUnderTest
@@ -102,11 +103,11 @@ def opened(
 
     @asynccontextmanager
     async def open_on(server: ServerUnderTest, more_s: float = 0.0) -> AsyncIterator[Chat]:
+        deadline = Deadline(CHECK_S + more_s, patience.each_s)
         world = (servers, server, session, control, rng)
-        within_s, begin_s = patience.within_s + more_s, patience.begin_s
-        async with open_chat(*world, within_s=within_s, begin_s=begin_s) as chat:
+        async with open_chat(*world, deadline, begin_s=patience.begin_s) as chat:
             yield chat
-            patience.learn(outcome_by_now(request.node), chat.deadline)
+            patience.learn(request.node.nodeid, outcome_by_now(request.node), deadline)
 
     return open_on
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from chatengine import events
 from conformance.probes.agent import Agent
-from conformance.server.chat import Chat
+from conformance.server.chat import Chat, holds
 from conformance.server.shapes import (
     MESSAGE,
     require_shape,
@@ -17,10 +17,13 @@ SLOW: Final = Plan(answer_after_s=0.5)
 """Time enough for a webhook to overtake the answer; if it does not, the check still holds."""
 
 
-async def known(chat: Chat) -> str:
-    """A customer who has written, so that it is clear by which number to answer."""
-    conversation = chat.conversation()
-    await chat.webhook.writes(conversation)
+async def known(chat: Chat, conversation: str | None = None, **how: Any) -> str:
+    """Where somebody has written, so that it is clear by which number to answer; `how` as of
+    `Webhook.entry`. The server knows: it may handle the webhook after its answer.
+    """
+    conversation = conversation or chat.conversation()
+    entered = await chat.webhook.writes(conversation, **how)
+    await chat.history_when(conversation, holds([entered.id]), number=how.get("number"))
     return conversation
 
 
@@ -58,7 +61,7 @@ async def once(chat: Chat, agent: Agent, conversation: str, text: str) -> None:
     counted = {
         "sends": len(await chat.provider.sends(text)),
         "messages to the subscribers": len(ids),
-        "messages in the history": len(await of_text(chat, conversation, text)),
+        "messages in the history": len(await listed(chat, conversation, text)),
     }
     chat.trace.require(set(counted.values()) == {1}, expected="one of each", seen=counted)
 
@@ -68,6 +71,29 @@ async def behind(chat: Chat, sender: Agent, conversation: str) -> None:
     text = chat.name("fence")
     await chat.sends(sender, conversation, text)
     await sender.gets(events.MESSAGE, content=text)
+
+
+async def listed(chat: Chat, conversation: str, text: str) -> list[dict[str, Any]]:
+    """The messages of that text in the history, as soon as there is one, or in the end."""
+    await chat.history_when(
+        conversation, lambda found: any(each.get("content") == text for each in found)
+    )
+    return await of_text(chat, conversation, text)
+
+
+def what_stays(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of messages what the contract names, but for the moment at which they were touched."""
+    names = ("id", "senderId", "content", "type", "status", "createdAt", "replyToMessageId")
+    return [
+        {name: each.get(name) for name in names}
+        | {name: _metadata(each).get(name) for name in ("providerMessageId", "clientMessageId")}
+        for each in found
+    ]
+
+
+def _metadata(message: dict[str, Any]) -> dict[str, Any]:
+    told = message.get("metadata")
+    return told if isinstance(told, dict) else {}
 
 
 async def of_text(chat: Chat, conversation: str, text: str) -> list[dict[str, Any]]:

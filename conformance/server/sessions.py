@@ -36,11 +36,19 @@ async def joined_without_pongs(chat: Chat, transport: TransportName) -> Wire:
     Raises `CouldNotRun` where its heartbeat is none that can be waited for.
     """
     wire = await chat.joined(transport)
-    heartbeat_s = (wire.handshake["pingInterval"] + wire.handshake["pingTimeout"]) / 1000
-    if heartbeat_s > LONGEST_S:
-        raise CouldNotRun(f"A heartbeat of {heartbeat_s:g} s is not waited for (S-PRO-1).")
+    can_be_waited_for(wire)
     wire.answers_pings = False
     return wire
+
+
+def can_be_waited_for(wire: Wire) -> None:
+    """Raise `CouldNotRun` where a session's heartbeat is none, or longer than anybody waits."""
+    told = [wire.handshake.get(name) for name in ("pingInterval", "pingTimeout")]
+    if not all(type(each) is int for each in told):
+        raise CouldNotRun("The handshake names no heartbeat (S-PRO-1).")
+    heartbeat_s = sum(each for each in told if each) / 1000
+    if heartbeat_s > LONGEST_S:
+        raise CouldNotRun(f"A heartbeat of {heartbeat_s:g} s is not waited for.")
 
 
 async def pinged(chat: Chat, wire: Wire) -> None:

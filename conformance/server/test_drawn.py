@@ -8,6 +8,7 @@ import pytest
 from aiohttp import ClientSession
 
 from conformance.checks import name_of, shows
+from conformance.deadlines import Deadline
 from conformance.generated.blame import OF_SERVERS, server_blame
 from conformance.generated.checking import holds
 from conformance.generated.server import ServerTarget
@@ -36,9 +37,8 @@ async def test_drawn_schedules(
     @asynccontextmanager
     async def chat() -> AsyncIterator[Chat]:
         server = await servers.usual()
-        async with open_chat(
-            servers, server, session, control, rng, within_s=_SCHEDULE_S
-        ) as opened:
+        until = Deadline(_SCHEDULE_S)
+        async with open_chat(servers, server, session, control, rng, until) as opened:
             yield opened
 
     target = ServerTarget(chat)

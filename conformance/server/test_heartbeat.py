@@ -2,10 +2,12 @@
 
 from conformance.checks import shows
 from conformance.deadlines import Deadline
+from conformance.outcomes import beginning
 from conformance.probes.wire import TransportName
 from conformance.server.chat import Chat
 from conformance.server.sessions import (
     AT_ONCE_S,
+    can_be_waited_for,
     joined_without_pongs,
     pinged,
     still_there,
@@ -76,13 +78,16 @@ async def test_the_server_pings(chat: Chat, quick_chat: Chat, transport: Transpo
 async def test_the_server_pings_after_an_upgrade(quick_chat: Chat) -> None:
     """The heartbeat goes on over the WebSocket that took a polling session over."""
     polling = await upgradable(quick_chat)
-    await polling.join(quick_chat.auth())
-    socket = await quick_chat.websocket(sid=polling.sid)
-    await socket.send("2probe")
-    await socket.receive()
+    can_be_waited_for(polling)
+    with beginning("an upgrade (S-PRO-3)"):
+        await polling.join(quick_chat.auth())
+        socket = await quick_chat.websocket(sid=polling.sid)
+        await socket.send("2probe")
+        answer = await socket.receive()
+        quick_chat.trace.require(answer == "3probe", expected="3probe", seen=answer)
     await socket.send("5")
     socket.answers_pings, socket.handshake = False, polling.handshake
-    for _ in range(2):
+    for _ in range(2 if quick_chat.server.can_restart else 1):
         await pinged(quick_chat, socket)
         await socket.send("3")
 

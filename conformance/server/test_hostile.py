@@ -40,7 +40,6 @@ WRONG_TYPES: Final = (
     f",{PROTOTYPE}",
     ',{"conversationId":5,"content":6,"isTyping":7,"messageId":8,"timestamp":9}',
     ',{"conversationId":null,"content":null,"isTyping":null}',
-    ',{"conversationId":"","content":"","isTyping":false,"messageId":"","timestamp":""}',
     ',{"conversationId":["a"],"content":["b"],"isTyping":["c"]}',
     ',{"conversationId":{"a":1},"content":{"b":1},"isTyping":{"c":1}}',
 )

@@ -32,6 +32,9 @@ async def test_polling(chat: Chat) -> None:
     acknowledged: set[int | None] = set()
     while acknowledged != {1, 2} and (packet := await wire.packet()) is not None:
         if packet.type is PacketType.ACK:  # in either order
+            said = packet.data[0] if packet.data else None
+            is_ok = isinstance(said, dict) and said.get("ok") is True
+            chat.trace.require(is_ok, expected='{"ok": true}', seen=packet)
             acknowledged.add(packet.id)
     wanted = [(await chat.webhook.writes(conversation)).id for _ in range(10)]
     chat_ids = await messages(wire, conversation, len(wanted))

@@ -59,7 +59,7 @@ async def test_other_sends_are_other_sends(chat: Chat) -> None:
     await chat.sends(two, conversation, text, client_id=client_id)
     await chat.sends(one, another, text, client_id=client_id)
     await chat.provider.sent(text, 3)
-    await chat.webhook.writes(conversation, number=chat.elsewhere)
+    await known(chat, conversation, number=chat.elsewhere)
     namesake = await chat.agent(number=chat.elsewhere, user=one.user_id)
     await chat.sends(namesake, conversation, text, client_id=client_id)
     await chat.provider.sent(text, 4)

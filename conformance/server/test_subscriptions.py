@@ -123,7 +123,8 @@ async def test_unsubscribing_ends_it(chat: Chat, transport: TransportName) -> No
     await chat.webhook.acknowledges(before, "READ")
     await chat.fence(agent, another)
     chat.none(agent, events.MESSAGE, id=after.id)
-    chat.none(agent, events.MESSAGE_STATUS, lambda it: it.get("messageId") in before.names)
+    names = before.names
+    chat.none(agent, events.MESSAGE_STATUS, lambda it: it.get("messageId") in names, status="read")
 
 
 @shows("S-SUB-3")

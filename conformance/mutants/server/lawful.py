@@ -15,8 +15,9 @@ from chatengine.webhooks import Webhook
 from conformance.mutants.mutant import Seams, variant
 from fakes.chatengine import agents
 from fakes.chatengine.inbox import Inbox, UnknownInstanceError
+from fakes.chatengine.outbox import Order, Outbox, SendRefusedError
 from fakes.chatengine.publisher import Publisher
-from fakes.chatengine.store import MessageAdded, StatusRaised
+from fakes.chatengine.store import MessageAdded, Route, StatusRaised
 
 _MOMENT_S: Final = 0.05
 """Longer than an answer takes to arrive, and the next call to be made."""
@@ -89,6 +90,18 @@ def allows_for_clocks_that_differ(seams: Seams) -> None:
             except TokenError as error:
                 refusal = error
         raise refusal
+
+
+@variant
+def writes_to_whom_it_knows_alone(seams: Seams) -> None:
+    """Refuses to send into a conversation in which nobody has written."""
+    route = Outbox._route
+
+    @seams.function(Outbox, "_route")
+    def known_alone(self: Outbox, order: Order) -> Route:
+        if self._store.route(order.workspace_id, order.conversation_id) is None:
+            raise SendRefusedError("the conversation is unknown")
+        return route(self, order)
 
 
 @variant

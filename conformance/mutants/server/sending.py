@@ -315,7 +315,7 @@ def sends_by_its_own_choice_of_number(seams: Seams) -> None:
 
 @mutant("S-SND-5")
 def takes_nameless_sends_for_one(seams: Seams) -> None:
-    """Takes sends without a client id for the same send, if they say the same."""
+    """Takes all sends without a client id for the same send."""
     _ordering(seams, lambda order: replace(order, client_id=order.client_id or "none"))
 
 
