@@ -112,16 +112,19 @@ async def notices_the_loss(client: ClientUnderTest) -> None:
 
 async def is_back(world: World, client: ClientUnderTest, *conversations: str) -> None:
     """The check goes on with the socket."""
-    with beginning("a connection (C-CONN-3)"):
-        await subscribed(world, *conversations)
+    with beginning("a connection (C-CONN-3), and its subscriptions (C-SUB-3)"):
         await client.until("it is connected", served_by("websocket"))
+        await subscribed(world, *conversations)
 
 
 async def subscribed(world: World, *conversations: str) -> None:
-    """Wait until exactly these are subscribed at ChatEngine; raises `TimeoutError`."""
+    """Wait until exactly these are subscribed at ChatEngine by the newest socket: of a session that
+    polls the server may not know yet that it is over. Raises `TimeoutError`.
+    """
 
     async def look() -> bool:
-        return await world.subscriptions() == sorted(conversations)
+        agents = await world.agents()
+        return bool(agents) and sorted(agents[-1]["conversations"]) == sorted(conversations)
 
     await until(look, Deadline(PATIENCE_S))
 
