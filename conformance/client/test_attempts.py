@@ -17,6 +17,7 @@ from conformance.deadlines import Deadline, until
 from conformance.outcomes import Nonconforming, beginning
 from conformance.sightings import Refusals
 from conformance.targets.client import PATIENCE_S, SLACK_S, ClientUnderTest
+from conformance.targets.protocol import Timing
 from conformance.world import ANNA, World
 
 RETURN_S: Final = 5.0 + SLACK_S
@@ -28,7 +29,7 @@ MANY: Final = 12
 GROWN: Final = 7
 """The last of them, with pauses that have grown for as long as they do."""
 
-FEW: Final = 4
+FEW: Final = 2
 """Attempts whose pauses grow yet."""
 
 
@@ -78,9 +79,11 @@ draws of decorrelated jitter 2 % do not."""
 _JITTER: Final = 0.02
 """Of a pause: jitter is ten times as much at least."""
 
+_LONG_PAUSES: Final = Timing(reconnect_delay_ms=500, reconnect_delay_max_ms=1300)
+"""Two pauses grow, and the third is the bound, or longer than it."""
+
 _LOSSES: Final = (5, 10)
-"""Losses after which is looked for jitter. That of socket.io-client's `randomizationFactor` of 0.2
-hides in the noise once in 17 times after five, once in 300 after ten (20,000 draws)."""
+"""Losses after which is looked for jitter: what is small may hide in the noise of five."""
 
 _NOISE_S: Final = 0.04
 """What a timer, and we, add to a pause on a loaded machine."""
@@ -111,26 +114,35 @@ async def _grow_from_what_they_begin_with(
 
 
 async def _vary_from_loss_to_loss(world: World, client: ClientUnderTest) -> None:
-    """Hold the pauses before the bound to jitter, where those at the bound are all alike.
+    """Hold the first pauses to jitter, where those at the bound are all alike.
 
     socket.io-client varies a pause first and cuts it then, so that what has grown beyond its
-    `reconnectionDelayMax` is exactly that.
+    `reconnectionDelayMax` is exactly that. The pauses are longer here: what a loaded machine adds
+    to one is not.
     """
+    await client.stop()
+    await connected(world, client, ANNA, supabase=False, timing=_LONG_PAUSES)
+
+    async def lose() -> list[float]:
+        pauses = await _pauses_of_a_loss(world, FEW)
+        await _let_in(world, client)
+        return pauses
+
+    await lose()  # where a connection has to last, the next losses begin at the bound
     losses: list[list[float]] = []
     for enough in _LOSSES:
         while len(losses) < enough:
-            losses.append(await _pauses_of_a_loss(world, FEW))
-            await _let_in(world, client)
-        if sum(_vary(same) for same in zip(*losses, strict=True)) >= 2:
+            losses.append(await lose())
+        if all(_vary(same, 1 / 2) for same in zip(*losses, strict=True)):
             return
     seen = "; ".join(_told(pauses) for pauses in losses)
     raise Nonconforming(expected="pauses that differ (jitter)", seen=seen)
 
 
-def _vary(pauses: Sequence[float]) -> bool:
-    """Whether a third is longer than the shortest: noise makes one so, or two, and jitter all."""
+def _vary(pauses: Sequence[float], share: float = 2 / 3) -> bool:
+    """Whether the rest is longer than the shortest: noise makes one so, or two, and jitter all."""
     shortest, *_, longest = ordered = sorted(pauses)
-    return ordered[len(ordered) * 2 // 3] - shortest > max(_JITTER * longest, _NOISE_S)
+    return ordered[int(len(ordered) * share)] - shortest > max(_JITTER * longest, _NOISE_S)
 
 
 def _told(pauses: Sequence[float]) -> str:
