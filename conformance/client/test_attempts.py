@@ -82,10 +82,13 @@ _JITTER: Final = 0.02
 _LONG_PAUSES: Final = Timing(reconnect_delay_ms=500, reconnect_delay_max_ms=1300)
 """Two pauses grow, and the third is the bound, or longer than it."""
 
-_LOSSES: Final = (5, 10)
+_LOSSES: Final = (5, 10, 15)
 """Losses after which is looked for jitter: what is small may hide in the noise of five."""
 
-_NOISE_S: Final = 0.04
+_LOOKING_S: Final = 40.0
+"""For that, of a client that keeps long pauses of its own: those leave less to hide."""
+
+_NOISE_S: Final = 0.035
 """What a timer, and we, add to a pause on a loaded machine."""
 
 _SECOND: Final = 0.95
@@ -130,13 +133,20 @@ async def _vary_from_loss_to_loss(world: World, client: ClientUnderTest) -> None
 
     await lose()  # where a connection has to last, the next losses begin at the bound
     losses: list[list[float]] = []
-    for enough in _LOSSES:
-        while len(losses) < enough:
-            losses.append(await lose())
-        if all(_vary(same, 1 / 2) for same in zip(*losses, strict=True)):
+    deadline = Deadline(_LOOKING_S)
+    while len(losses) < _LOSSES[-1] and not deadline.is_over:
+        losses.append(await lose())
+        if len(losses) in _LOSSES and _differ(losses):
             return
+    if _differ(losses):
+        return
     seen = "; ".join(_told(pauses) for pauses in losses)
     raise Nonconforming(expected="pauses that differ (jitter)", seen=seen)
+
+
+def _differ(losses: Sequence[Sequence[float]]) -> bool:
+    """Whether each of the pauses of a loss varies from loss to loss."""
+    return all(_vary(same, 1 / 2) for same in zip(*losses, strict=True))
 
 
 def _vary(pauses: Sequence[float], share: float = 2 / 3) -> bool:
