@@ -9,7 +9,7 @@ from conformance.outcomes import CouldNotRun, Nonconforming, Outcome, beginning
 from conformance.server.patience import CHECK_S, Patience
 
 OVER = Deadline(0)
-LEFT = Deadline(60)
+LEFT = Deadline(1_000_000)  # whenever the test is run
 
 
 def learned(*ends: tuple[str, Outcome | None, Deadline]) -> Patience:
