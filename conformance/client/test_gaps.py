@@ -283,7 +283,7 @@ async def own(world: World, client: ClientUnderTest) -> Written:
 async def written_until(
     world: World, moment: str, tells: Callable[[], Awaitable[bool]]
 ) -> list[str]:
-    """Write again and again until a source `tells`; returns what, of which none was told."""
+    """Write again and again until a source `tells`; returns what. Raises `CouldNotRun`."""
     texts: list[str] = []
 
     async def told() -> bool:

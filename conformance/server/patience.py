@@ -16,7 +16,7 @@ healthy server does in milliseconds may take seconds on a machine that is busy, 
 
 _EACH_S: Final = 3.0
 """For each thing that is waited for, of a server that keeps checks waiting in vain: else one that
-tells of nothing made a run of a quarter of an hour."""
+acknowledges nothing made a run of more than ten minutes."""
 
 _BEGIN_S: Final = 1.0
 """And for what nearly every check begins with, such as a subscription that is acknowledged."""
